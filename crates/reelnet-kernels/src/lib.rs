@@ -1,0 +1,17 @@
+//! Tensor operations that a video network needs and burn lacks or does slowly.
+//!
+//! Every function takes *features*: a contiguous tensor `[batch, frames, height, width, channels]`. An image is a clip of
+//! one frame, so 2D networks use the same operations. Channels come last because batch norm, activations and pointwise
+//! convolutions then walk memory in order, on every backend.
+//!
+//! This crate knows no networks, no files and no videos.
+
+mod conv;
+mod norm;
+mod pool;
+mod window;
+
+pub use conv::conv;
+pub use norm::{BatchStatistics, affine, batch_norm_train};
+pub use pool::{average_pool, global_average, max_pool};
+pub use window::{Border, Padding, Window};

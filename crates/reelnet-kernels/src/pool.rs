@@ -1,0 +1,83 @@
+//! Pooling over features, taken apart into a spatial and a temporal pass: burn 0.22 has no 3D pooling.
+
+use burn::tensor::Tensor;
+use burn::tensor::module::{avg_pool2d, max_pool2d};
+use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
+
+use crate::conv::pad_frames;
+use crate::window::{Border, Window};
+
+/// The largest value in each window; padding never wins.
+///
+/// # Shapes
+/// - features: `[batch, frames, height, width, channels]`
+/// - output: the sizes as [`Window::output`] has them
+pub fn max_pool(features: Tensor<5>, window: &Window, border: Border) -> Tensor<5> {
+    let (features, window) = pad_frames(features, window, border);
+    let Window { kernel, stride, padding } = window;
+    // The maximum over a box is the maximum of its rows' maxima, so two passes are exact.
+    let pooled = over_space(features, |images| {
+        let options = MaxPoolOptions::new([kernel[1], kernel[2]])
+            .with_stride([stride[1], stride[2]])
+            .with_padding_pairs([padding[1], padding[2]]);
+        max_pool2d(images, options)
+    });
+    if kernel[0] == 1 && stride[0] == 1 {
+        return pooled;
+    }
+    over_time(pooled, |columns| {
+        let options =
+            MaxPoolOptions::new([kernel[0], 1]).with_stride([stride[0], 1]).with_padding_pairs([padding[0], (0, 0)]);
+        max_pool2d(columns, options)
+    })
+}
+
+/// The mean of the values in each spatial window, padding not counted (PyTorch's `count_include_pad=False`).
+///
+/// # Shapes
+/// - features: `[batch, frames, height, width, channels]`
+/// - output: the sizes as [`Window::output`] has them
+///
+/// # Panics
+/// If the window has a temporal extent: no network here averages over time but globally.
+pub fn average_pool(features: Tensor<5>, window: &Window) -> Tensor<5> {
+    let Window { kernel, stride, padding } = *window;
+    assert!(kernel[0] == 1 && stride[0] == 1, "average pooling is spatial; got a temporal kernel of {}", kernel[0]);
+    over_space(features, |images| {
+        let options = AvgPoolOptions::new([kernel[1], kernel[2]])
+            .with_stride([stride[1], stride[2]])
+            .with_padding_pairs([padding[1], padding[2]])
+            .with_count_include_pad(false);
+        avg_pool2d(images, options)
+    })
+}
+
+/// The mean over frames, height and width.
+///
+/// # Shapes
+/// - features: `[batch, frames, height, width, channels]`
+/// - output: `[batch, 1, 1, 1, channels]`
+pub fn global_average(features: Tensor<5>) -> Tensor<5> {
+    let [batch, frames, height, width, channels] = features.dims();
+    features.reshape([batch, frames * height * width, channels]).mean_dim(1).reshape([batch, 1, 1, 1, channels])
+}
+
+/// Applies a 2D operation to every frame as an image `[batch * frames, channels, height, width]`.
+fn over_space(features: Tensor<5>, pool: impl FnOnce(Tensor<4>) -> Tensor<4>) -> Tensor<5> {
+    let [batch, frames, height, width, channels] = features.dims();
+    let images = features.reshape([batch * frames, height, width, channels]).permute([0, 3, 1, 2]);
+    let pooled = pool(images);
+    let [_, _, height, width] = pooled.dims();
+    pooled
+        .permute([0, 2, 3, 1])
+        .reshape([batch * frames * height * width, channels])
+        .reshape([batch, frames, height, width, channels])
+}
+
+/// Applies a 2D operation to every sample as a table `[batch, 1, frames, height * width * channels]`.
+fn over_time(features: Tensor<5>, pool: impl FnOnce(Tensor<4>) -> Tensor<4>) -> Tensor<5> {
+    let [batch, frames, height, width, channels] = features.dims();
+    let pooled = pool(features.reshape([batch, 1, frames, height * width * channels]));
+    let frames = pooled.dims()[2];
+    pooled.reshape([batch, frames, height, width, channels])
+}

@@ -1,0 +1,148 @@
+//! The pass that computes.
+
+use burn::tensor::activation::{relu, sigmoid, silu};
+use burn::tensor::{Tensor, TensorData};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use reelnet_kernels::{self as kernels, Border};
+
+use crate::layers::{Activation, BatchNorm, Conv, Linear, Pool};
+use crate::pass::Pass;
+
+/// Whether a pass infers or trains.
+#[derive(Clone, Debug)]
+pub enum Mode {
+    /// Running statistics; nothing is dropped.
+    Inference,
+    /// Batch statistics, which also move the running ones; dropout and stochastic depth draw from `rng`.
+    Training {
+        /// Where the draws come from.
+        rng: ChaCha8Rng,
+        /// How far the running statistics move towards a batch's; 1 replaces them.
+        bn_update_rate: f64,
+    },
+}
+
+impl Mode {
+    /// Training with draws that depend on `seed` alone.
+    pub fn training(seed: u64, bn_update_rate: f64) -> Self {
+        Self::Training { rng: ChaCha8Rng::seed_from_u64(seed), bn_update_rate }
+    }
+}
+
+/// A walk with tensors `[batch, frames, height, width, channels]`.
+#[derive(Clone, Debug)]
+pub struct ForwardPass {
+    mode: Mode,
+    border: Border,
+}
+
+impl ForwardPass {
+    /// A pass over zero-padded clips.
+    pub fn new(mode: Mode) -> Self {
+        Self { mode, border: Border::Zero }
+    }
+
+    /// Inference in which temporal windows see the nearest frame again beyond the ends of the clip.
+    pub fn inference_with_border(border: Border) -> Self {
+        Self { mode: Mode::Inference, border }
+    }
+
+    /// A factor `[batch]` a sample: 0 with probability `rate`, `1 / (1 - rate)` otherwise, so that the mean stays.
+    fn keep(&mut self, rate: f64, count: usize) -> Option<Vec<f32>> {
+        match &mut self.mode {
+            Mode::Training { rng, .. } if rate > 0.0 => {
+                let kept = (1.0 / (1.0 - rate)) as f32;
+                Some((0..count).map(|_| if rng.random::<f64>() < rate { 0.0 } else { kept }).collect())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Pass for ForwardPass {
+    type Features = Tensor<5>;
+
+    fn conv(&mut self, conv: &Conv, features: Tensor<5>) -> Tensor<5> {
+        let [_, frames, height, width, _] = features.dims();
+        let window = conv.window([frames, height, width]);
+        let bias = conv.bias.as_ref().map(burn::module::Param::val);
+        kernels::conv(features, conv.weight.val(), bias, &window, conv.spec().groups, self.border)
+    }
+
+    fn batch_norm(&mut self, norm: &BatchNorm, features: Tensor<5>) -> Tensor<5> {
+        match self.mode {
+            Mode::Inference => {
+                let (scale, shift) = norm.folded();
+                kernels::affine(features, scale, shift)
+            }
+            Mode::Training { bn_update_rate, .. } => {
+                let (features, statistics) =
+                    kernels::batch_norm_train(features, norm.weight.val(), norm.bias.val(), norm.epsilon());
+                norm.update(statistics.mean, statistics.variance, bn_update_rate);
+                features
+            }
+        }
+    }
+
+    fn activate(&mut self, activation: Activation, features: Tensor<5>) -> Tensor<5> {
+        match activation {
+            Activation::Relu => relu(features),
+            Activation::Relu6 => features.clamp(0.0, 6.0),
+            Activation::Swish => silu(features),
+            Activation::Sigmoid => sigmoid(features),
+        }
+    }
+
+    fn max_pool(&mut self, pool: &Pool, features: Tensor<5>) -> Tensor<5> {
+        let [_, frames, height, width, _] = features.dims();
+        kernels::max_pool(features, &pool.window([frames, height, width]), self.border)
+    }
+
+    fn average_pool(&mut self, pool: &Pool, features: Tensor<5>) -> Tensor<5> {
+        let [_, frames, height, width, _] = features.dims();
+        kernels::average_pool(features, &pool.window([frames, height, width]))
+    }
+
+    fn global_average(&mut self, features: Tensor<5>) -> Tensor<5> {
+        kernels::global_average(features)
+    }
+
+    fn multiply(&mut self, features: Tensor<5>, gate: Tensor<5>) -> Tensor<5> {
+        features * gate
+    }
+
+    fn add(&mut self, features: Tensor<5>, shortcut: Tensor<5>) -> Tensor<5> {
+        features + shortcut
+    }
+
+    fn drop_path(&mut self, rate: f64, features: Tensor<5>) -> Tensor<5> {
+        let [batch, ..] = features.dims();
+        match self.keep(rate, batch) {
+            Some(factors) => {
+                let device = features.device();
+                features * Tensor::<5>::from_data(TensorData::new(factors, [batch, 1, 1, 1, 1]), &device)
+            }
+            None => features,
+        }
+    }
+
+    fn dropout(&mut self, rate: f64, features: Tensor<5>) -> Tensor<5> {
+        let dims = features.dims();
+        match self.keep(rate, dims.iter().product()) {
+            Some(factors) => {
+                let device = features.device();
+                features * Tensor::<5>::from_data(TensorData::new(factors, dims), &device)
+            }
+            None => features,
+        }
+    }
+
+    fn linear(&mut self, linear: &Linear, features: Tensor<5>) -> Tensor<5> {
+        let [batch, .., channels] = features.dims();
+        let logits = features.reshape([batch, channels]).matmul(linear.weight.val().transpose())
+            + linear.bias.val().unsqueeze();
+        let classes = logits.dims()[1];
+        logits.reshape([batch, 1, 1, 1, classes])
+    }
+}

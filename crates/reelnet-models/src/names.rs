@@ -1,0 +1,207 @@
+//! Networks by name: `resnet-rs-152@256`, `resnet3d-rs-50-inflated`, `efficientnet-lite0`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::efficientnet::{EfficientNetConfig, VARIANTS};
+use crate::error::ConfigError;
+use crate::network::NetworkConfig;
+use crate::presets::RESNET_RS;
+use crate::resnet::{BLOCKS, ModelGardenConfig, ResNetConfig, Temporal};
+
+/// Frames of a 3D network's clip, and the step between them, in the published Kinetics recipe.
+const VIDEO_CLIP: (usize, usize) = (32, 2);
+/// Classes of Kinetics-400.
+const KINETICS_CLASSES: usize = 400;
+
+/// A parsed name: a network, and the input it is used at.
+///
+/// | pattern | network |
+/// |---|---|
+/// | `resnet-rs-DEPTH` | 2D ResNet-RS |
+/// | `resnet-DEPTH[-d][-se]` | the plain ResNet, with ResNet-D's stem and shortcuts, with squeeze-and-excitation |
+/// | `resnet3d-rs-DEPTH` | 3D ResNet-RS of the Model Garden |
+/// | `resnet3d-rs-DEPTH-inflated`, `resnet3d-DEPTH[-d][-se]-inflated` | the 2D network inflated |
+/// | `efficientnet-b0` … `b7`, `efficientnet-lite0` | as released; `-symmetric` for timm's own padding and batch norm |
+///
+/// `@SIZE` sets the side of the image in pixels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NetworkName {
+    network: String,
+    config: NetworkConfig,
+    size: usize,
+}
+
+impl NetworkName {
+    /// The name without its size.
+    pub fn network(&self) -> &str {
+        &self.network
+    }
+
+    /// What to build.
+    pub fn config(&self) -> &NetworkConfig {
+        &self.config
+    }
+
+    /// Side of the image, in pixels.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Frames of a clip: 1 for an image network.
+    pub fn frames(&self) -> usize {
+        if self.config.is_image() { 1 } else { VIDEO_CLIP.0 }
+    }
+
+    /// Step between the frames of a clip, in frames of the video.
+    pub fn frame_step(&self) -> usize {
+        if self.config.is_image() { 1 } else { VIDEO_CLIP.1 }
+    }
+}
+
+impl fmt::Display for NetworkName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}@{}", self.network, self.size)
+    }
+}
+
+impl FromStr for NetworkName {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let unknown = || ConfigError::Name { name: text.to_owned(), suggestion: nearest(text) };
+        let (network, size) = match text.split_once('@') {
+            Some((network, size)) => (network, Some(size.parse().ok().filter(|&size| size > 0).ok_or_else(unknown)?)),
+            None => (text, None),
+        };
+        let (config, usual) = parse(network, size).ok_or_else(unknown)?;
+        // A depth that no topology has is refused here, by name, and not when the network is built.
+        if !known_depth(&config) {
+            return Err(unknown());
+        }
+        Ok(Self { network: network.to_owned(), config, size: size.unwrap_or(usual) })
+    }
+}
+
+/// The config, and the side of the image that it is usually used at.
+fn parse(network: &str, size: Option<usize>) -> Option<(NetworkConfig, usize)> {
+    if let Some(rest) = network.strip_prefix("efficientnet-") {
+        let (variant, symmetric) = rest.strip_suffix("-symmetric").map_or((rest, false), |variant| (variant, true));
+        let config = EfficientNetConfig::new(variant)?;
+        let usual = config.row().ok()?.size;
+        let config = if symmetric { config.symmetric() } else { config };
+        return Some((NetworkConfig::Efficientnet(config), usual));
+    }
+    if let Some(rest) = network.strip_prefix("resnet3d-") {
+        if let Some(image) = rest.strip_suffix("-inflated") {
+            let (mut config, _) = image_resnet(image, size)?;
+            config.classes = KINETICS_CLASSES;
+            return Some((NetworkConfig::Resnet(config.inflated(Temporal::default())), 224));
+        }
+        let depth = rest.strip_prefix("rs-")?.parse().ok()?;
+        return Some((NetworkConfig::Resnet3dRs(ModelGardenConfig::new(depth)), 224));
+    }
+    let (config, usual) = image_resnet(network.strip_prefix("resnet-")?, size)?;
+    Some((NetworkConfig::Resnet(config), usual))
+}
+
+/// `rs-50`, `50`, `200-d-se`.
+fn image_resnet(text: &str, size: Option<usize>) -> Option<(ResNetConfig, usize)> {
+    if let Some(depth) = text.strip_prefix("rs-") {
+        let depth = depth.parse().ok()?;
+        let of_depth = || RESNET_RS.iter().filter(move |row| row.depth == depth);
+        // A published size brings its recipe; any other takes that of the depth's largest.
+        let row = of_depth().find(|row| Some(row.size) == size).or_else(|| of_depth().last());
+        let mut config = ResNetConfig::rs(depth);
+        if let Some(row) = row {
+            (config.dropout, config.drop_path) = (row.dropout, row.drop_path);
+        }
+        let usual = of_depth().next().map_or(if depth < 50 { 160 } else { 256 }, |row| row.size);
+        return Some((config, usual));
+    }
+    let mut parts = text.split('-');
+    let mut config = ResNetConfig::plain(parts.next()?.parse().ok().filter(|&depth: &usize| depth <= 200)?);
+    let mut rest = parts.next();
+    if rest == Some("d") {
+        config = config.with_d();
+        rest = parts.next();
+    }
+    if rest == Some("se") {
+        config = config.with_se();
+        rest = parts.next();
+    }
+    rest.is_none().then_some((config, 224))
+}
+
+fn known_depth(config: &NetworkConfig) -> bool {
+    match config {
+        NetworkConfig::Resnet(config) => BLOCKS.iter().any(|&(depth, _)| depth == config.depth),
+        NetworkConfig::Resnet3dRs(config) => ![26, 400, 420].contains(&config.depth) && BLOCKS.iter().any(|&(depth, _)| depth == config.depth),
+        NetworkConfig::Efficientnet(_) => true,
+    }
+}
+
+/// The nearest name by edits, if it is near.
+fn nearest(text: &str) -> Option<String> {
+    let wanted = text.split('@').next().unwrap_or(text).to_lowercase().replace(['_', ' '], "-");
+    candidates()
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&wanted, &name), name))
+        .filter(|&(distance, _)| distance <= 4)
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, name)| name)
+}
+
+fn candidates() -> Vec<String> {
+    let depths = BLOCKS.map(|(depth, _)| depth);
+    let mut names: Vec<String> = depths.iter().map(|depth| format!("resnet-rs-{depth}")).collect();
+    names.extend(depths.iter().map(|depth| format!("resnet3d-rs-{depth}-inflated")));
+    names.extend([50, 101, 152, 200, 270, 300, 350].map(|depth| format!("resnet3d-rs-{depth}")));
+    names.extend([50, 101, 152, 200].map(|depth| format!("resnet-{depth}")));
+    names.extend(VARIANTS.iter().map(|row| format!("efficientnet-{}", row.name)));
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> NetworkName {
+        text.parse().expect("a good name")
+    }
+
+    #[test]
+    fn a_published_size_brings_its_recipe() {
+        let NetworkConfig::Resnet(config) = parsed("resnet-rs-350@320").config().clone() else { panic!("a ResNet") };
+        assert_eq!((config.dropout, config.drop_path), (0.4, 0.1));
+        assert_eq!(parsed("resnet-rs-152").size(), 192);
+        assert_eq!(parsed("resnet-rs-152@300").size(), 300);
+    }
+
+    #[test]
+    fn plain_networks_take_switches() {
+        let NetworkConfig::Resnet(config) = parsed("resnet-200-d-se").config().clone() else { panic!("a ResNet") };
+        assert_eq!(config, ResNetConfig::plain(200).with_d().with_se());
+    }
+
+    #[test]
+    fn video_networks_take_clips() {
+        assert_eq!(parsed("resnet3d-rs-50").frames(), 32);
+        assert_eq!(parsed("resnet-rs-50").frames(), 1);
+        assert_eq!(parsed("resnet3d-rs-50-inflated").config().classes(), 400);
+    }
+
+    #[test]
+    fn typos_are_answered() {
+        let error = "resnet_rs_51".parse::<NetworkName>().expect_err("no such depth");
+        assert_eq!(
+            error.to_string(),
+            "there is no network named `resnet_rs_51`; did you mean `resnet-rs-50`? (`reelnet models` lists them)"
+        );
+        assert!("resnet3d-rs-420".parse::<NetworkName>().is_err());
+        assert!("efficientnet-b9".parse::<NetworkName>().is_err());
+        assert!("resnet-rs-50@0".parse::<NetworkName>().is_err());
+        assert!("resnet-50-se-d".parse::<NetworkName>().is_err());
+        assert!("".parse::<NetworkName>().is_err());
+    }
+}

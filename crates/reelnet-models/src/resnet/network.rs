@@ -1,0 +1,129 @@
+//! Stem, four stages, head.
+
+use burn::module::Module;
+use reelnet_kernels::Padding;
+
+use super::bottleneck::{Bottleneck, EXPANSION};
+use super::config::{DropPathRule, ShortcutKind};
+use super::stem::{ConvPool, Stem, StemConvs};
+use crate::layers::{Activation, BatchNorm, Builder, Init, Linear, Pool};
+use crate::pass::Pass;
+
+/// One of the four stages, before it has weights.
+pub(super) struct StagePlan {
+    pub(super) blocks: usize,
+    /// Inner channels.
+    pub(super) channels: usize,
+    /// `[frames, space]`, of the first block.
+    pub(super) stride: [usize; 2],
+    pub(super) temporal_kernel: usize,
+    pub(super) shortcut: ShortcutKind,
+    pub(super) se_ratio: f64,
+    pub(super) self_gating: bool,
+    pub(super) zero_last_norm: bool,
+    pub(super) padding: Padding,
+    pub(super) epsilon: f64,
+}
+
+/// A ResNet with weights, its fields named as timm names them.
+#[derive(Module, Debug)]
+pub struct ResNet {
+    conv1: StemConvs,
+    bn1: BatchNorm,
+    maxpool: Option<ConvPool>,
+    #[module(skip)]
+    max_pool: Option<Pool>,
+    layer1: Vec<Bottleneck>,
+    layer2: Vec<Bottleneck>,
+    layer3: Vec<Bottleneck>,
+    layer4: Vec<Bottleneck>,
+    #[module(skip)]
+    dropout: f64,
+    fc: Linear,
+}
+
+impl ResNet {
+    pub(super) fn build(
+        builder: &mut Builder,
+        stem: &Stem,
+        stages: &[StagePlan; 4],
+        classes: usize,
+        dropout: f64,
+        (drop_path, rule): (f64, DropPathRule),
+    ) -> Self {
+        let conv1 = stem.build_convs(builder);
+        let bn1 = BatchNorm::build(builder, stem.channels, stem.epsilon);
+        let maxpool = stem.build_conv_pool(builder);
+
+        let blocks: usize = stages.iter().map(|plan| plan.blocks).sum();
+        let mut channels = stem.channels;
+        let mut built = 0;
+        let mut layers = stages.iter().enumerate().map(|(stage, plan)| {
+            (0..plan.blocks)
+                .map(|position| {
+                    let rate = drop_path * rule.share(stage, built, blocks);
+                    let block = Bottleneck::build(builder, plan, position, channels, rate);
+                    channels = plan.channels * EXPANSION;
+                    built += 1;
+                    block
+                })
+                .collect::<Vec<_>>()
+        });
+        let [layer1, layer2, layer3, layer4] = std::array::from_fn(|_| layers.next().expect("there are four stages"));
+        drop(layers);
+
+        // A normal with deviation 0.01 is the released 2D code's classifier.
+        let fc = Linear::build(builder, channels, classes, Init::Normal { deviation: 0.01 });
+        Self { conv1, bn1, maxpool, max_pool: stem.max_pool(), layer1, layer2, layer3, layer4, dropout, fc }
+    }
+
+    pub(crate) fn run<P: Pass>(&self, pass: &mut P, clips: P::Features) -> P::Features {
+        // ---- Stem ----
+        let features = self.conv1.run(pass, clips);
+        let features = pass.batch_norm(&self.bn1, features);
+        let mut features = pass.activate(Activation::Relu, features);
+        if let Some(pool) = &self.maxpool {
+            features = pool.run(pass, features);
+        }
+        if let Some(pool) = &self.max_pool {
+            features = pass.max_pool(pool, features);
+        }
+
+        // ---- Stages ----
+        for block in [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().flatten() {
+            features = block.run(pass, features);
+        }
+
+        // ---- Head ----
+        let features = pass.global_average(features);
+        let features = pass.dropout(self.dropout, features);
+        pass.linear(&self.fc, features)
+    }
+}
+
+impl DropPathRule {
+    /// The share of the base rate that a block takes.
+    fn share(self, stage: usize, block: usize, blocks: usize) -> f64 {
+        match self {
+            Self::PerGroup => (stage + 2) as f64 / 5.0,
+            Self::PerBlock => block as f64 / (blocks - 1).max(1) as f64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DropPathRule;
+
+    #[test]
+    fn the_released_rule_never_reaches_zero() {
+        let shares: Vec<f64> = (0..4).map(|stage| DropPathRule::PerGroup.share(stage, 0, 16)).collect();
+        assert_eq!(shares, [0.4, 0.6, 0.8, 1.0]);
+    }
+
+    #[test]
+    fn the_linear_rule_runs_from_zero_to_one() {
+        assert_eq!(DropPathRule::PerBlock.share(0, 0, 16), 0.0);
+        assert_eq!(DropPathRule::PerBlock.share(3, 15, 16), 1.0);
+    }
+}
