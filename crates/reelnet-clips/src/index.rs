@@ -1,0 +1,242 @@
+//! What a file holds, learned from one pass over its packets.
+
+use std::path::Path;
+
+use ffmpeg_next as ffmpeg;
+
+use crate::colour::{ColourMatrix, ColourRange};
+use crate::libav::{Picture, ReadFailure, Source};
+use crate::limits::Deadline;
+use crate::orientation::Orientation;
+use crate::packets::{FrameIndex, PacketRecord, Role, StartPoint};
+use crate::session::{Session, Stop};
+use crate::{ClipError, ClipErrorKind, Limits, Timeline, VideoInfo, gate, geometry, jpeg};
+
+/// The frames of a file and the times at which they are shown.
+#[derive(Debug, Clone)]
+pub struct MediaIndex {
+    /// Facts about the file.
+    pub info: VideoInfo,
+    timeline: Timeline,
+    pub(crate) frames: FrameIndex,
+}
+
+impl MediaIndex {
+    /// Reads all packets of the file's video stream. Videos are not decoded; a still image is, because only its pixels
+    /// come with its orientation.
+    ///
+    /// # Errors
+    /// Everything that keeps a file from having even one frame; see [`ClipErrorKind`].
+    pub fn open(path: &Path, limits: &Limits) -> Result<Self, ClipError> {
+        let deadline = Deadline::after(limits.deadline);
+        let opened = Scan::open(path, limits, &deadline).map_err(|kind| ClipError::new(path, kind))?;
+        Ok(opened.index)
+    }
+
+    /// Number of frames that the file holds: at least 1, whatever its container claims.
+    pub fn frames(&self) -> usize {
+        self.timeline.frames()
+    }
+
+    /// Time of a frame after the first one.
+    pub fn pts_seconds(&self, frame: usize) -> f64 {
+        self.timeline.pts_seconds(frame)
+    }
+
+    /// Times of all frames, for [`plan`](crate::plan).
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+}
+
+/// A file after its first pass.
+pub(crate) struct Scan {
+    pub(crate) index: MediaIndex,
+    pub(crate) session: Session,
+    /// The picture of a still image.
+    pub(crate) still: Option<Picture>,
+}
+
+impl Scan {
+    pub(crate) fn open(path: &Path, limits: &Limits, deadline: &Deadline) -> Result<Self, ClipErrorKind> {
+        let mut source = Source::open(gate::open(path)?, deadline)?;
+        check_size(&source, limits)?;
+        let mut packets = Packets::read(&mut source, deadline)?;
+        let ticks_per_frame = ticks_per_frame(&source);
+        let frames = FrameIndex::build(std::mem::take(&mut packets.records), ticks_per_frame);
+        if frames.entries.is_empty() {
+            let detail =
+                packets.read_error.unwrap_or_else(|| "it is cut short before its first frame ends".to_string());
+            return Err(ClipErrorKind::NothingDecodable { detail });
+        }
+        let timeline = timeline(&source, &frames);
+        let mut index = MediaIndex { info: describe(&source, &packets, &frames, &timeline, limits)?, timeline, frames };
+        if !index.info.is_image {
+            let session = Session::after_scan(source, limits)?;
+            return Ok(Self { index, session, still: None });
+        }
+        let (session, picture) = decode_still(path, limits, deadline, &index.frames)?;
+        let orientation = picture.orientation().unwrap_or(source.facts().orientation);
+        let [coded_width, coded_height] = picture.size();
+        let pixel_format = picture.pixel_format_name();
+        index.info = VideoInfo { pixel_format, coded_width, coded_height, ..index.info };
+        show(&mut index.info, orientation, limits)?;
+        Ok(Self { index, session, still: Some(picture) })
+    }
+}
+
+fn decode_still(
+    path: &Path,
+    limits: &Limits,
+    deadline: &Deadline,
+    frames: &FrameIndex,
+) -> Result<(Session, Picture), ClipErrorKind> {
+    let mut session = Session::open(path, limits, deadline)?;
+    let detail = match session.next_frame(frames) {
+        Ok(Some(decoded)) if !decoded.picture.is_damaged() => return Ok((session, decoded.picture)),
+        Ok(_) | Err(Stop::Untrusted) => session.complaint().unwrap_or("the picture is incomplete").to_string(),
+        Err(Stop::Broken(detail)) => detail,
+        Err(Stop::TimedOut) => return Err(ClipErrorKind::TimedOut { limit: limits.deadline }),
+    };
+    Err(ClipErrorKind::NothingDecodable { detail })
+}
+
+/// All packets of a stream, and how reading them ended.
+struct Packets {
+    records: Vec<PacketRecord>,
+    damaged: usize,
+    read_error: Option<String>,
+}
+
+impl Packets {
+    fn read(source: &mut Source, deadline: &Deadline) -> Result<Self, ClipErrorKind> {
+        let mut packets = Self { records: Vec::new(), damaged: 0, read_error: None };
+        loop {
+            match source.next_packet() {
+                Ok(Some(packet)) => packets.push(checked(source, &packet)),
+                Ok(None) => return Ok(packets),
+                Err(ReadFailure::TimedOut) => return Err(ClipErrorKind::TimedOut { limit: deadline.limit() }),
+                Err(ReadFailure::Broken(detail)) => return Ok(Self { read_error: Some(detail), ..packets }),
+            }
+            // Phones append further pictures (depth, gain maps) to an image file; only the first one is the image.
+            if is_image_container(source.container()) {
+                return Ok(packets);
+            }
+        }
+    }
+
+    fn push(&mut self, record: PacketRecord) {
+        self.damaged += usize::from(record.role == Role::Damaged);
+        self.records.push(record);
+    }
+}
+
+/// What a packet says about itself; a JPEG image that lacks its end is damaged, although FFmpeg would not say so.
+fn checked(source: &Source, packet: &ffmpeg::Packet) -> PacketRecord {
+    let record = source.record(packet);
+    let is_jpeg = is_image_container(source.container()) && source.facts().codec == "mjpeg";
+    if is_jpeg && !packet.data().is_some_and(jpeg::is_complete) {
+        return PacketRecord { role: Role::Damaged, ..record };
+    }
+    record
+}
+
+fn is_image_container(container: &str) -> bool {
+    container.ends_with("_pipe") || container == "image2" || container == "ico"
+}
+
+fn check_size(source: &Source, limits: &Limits) -> Result<(), ClipErrorKind> {
+    let [width, height] = source.facts().coded_size.map(u64::from);
+    let max_pixels = limits.max_pixels_per_frame;
+    if width.saturating_mul(height) > max_pixels {
+        return Err(ClipErrorKind::TooLarge { width, height, max_pixels });
+    }
+    Ok(())
+}
+
+/// Serves only where packets carry no times, and need not be more exact than that.
+fn ticks_per_frame(source: &Source) -> i64 {
+    let facts = source.facts();
+    let tick_seconds = facts.seconds(1);
+    let ticks = 1.0 / (facts.stated_fps.unwrap_or(25.0) * tick_seconds);
+    #[expect(clippy::cast_possible_truncation, reason = "clamped, and casts of floats saturate")]
+    let ticks = ticks.round().clamp(1.0, 1e15) as i64;
+    ticks
+}
+
+fn timeline(source: &Source, frames: &FrameIndex) -> Timeline {
+    let facts = source.facts();
+    let first = frames.entries.first().map_or(0, |entry| entry.pts);
+    let pts_seconds: Vec<f64> =
+        frames.entries.iter().map(|entry| facts.seconds(entry.pts.saturating_sub(first))).collect();
+    let until_last = pts_seconds.last().copied().unwrap_or(0.0);
+    let mean_interval = until_last / (pts_seconds.len().max(2) - 1) as f64;
+    let last_seconds = match frames.last_duration {
+        Some(ticks) => facts.seconds(ticks),
+        None if mean_interval > 0.0 => mean_interval,
+        None => facts.stated_fps.map_or(0.0, |fps| 1.0 / fps),
+    };
+    let frames = pts_seconds.len();
+    // Times of an index are sorted and finite; a stream without usable times gets an even pace instead of a panic.
+    Timeline::new(pts_seconds, until_last + last_seconds)
+        .or_else(|| Timeline::at_fixed_rate(frames, 25.0))
+        .expect("an index without frames was refused before")
+}
+
+fn describe(
+    source: &Source,
+    packets: &Packets,
+    frames: &FrameIndex,
+    timeline: &Timeline,
+    limits: &Limits,
+) -> Result<VideoInfo, ClipErrorKind> {
+    let facts = source.facts();
+    let [coded_width, coded_height] = facts.coded_size;
+    let count = frames.entries.len();
+    let last_pts = timeline.pts_seconds(count - 1);
+    let fps = match facts.stated_fps {
+        _ if last_pts > 0.0 => (count - 1) as f64 / last_pts,
+        Some(fps) => fps,
+        None => 0.0,
+    };
+    let still_codec = ["gif", "apng", "webp"].contains(&facts.codec.as_str());
+    let mut info = VideoInfo {
+        container: source.container().to_string(),
+        codec: facts.codec.clone(),
+        pixel_format: facts.pixel_format.clone(),
+        width: coded_width,
+        height: coded_height,
+        coded_width,
+        coded_height,
+        rotation: 0,
+        mirrored: false,
+        sample_aspect_ratio: facts.container_aspect.or(facts.codec_aspect).unwrap_or((1, 1)),
+        duration_seconds: timeline.duration_seconds(),
+        fps,
+        variable_frame_rate: frames.has_variable_rate(),
+        start_seconds: facts.seconds(frames.entries.first().map_or(0, |entry| entry.pts)),
+        frames: count,
+        claimed_frames: facts.claimed_frames,
+        keyframes: frames.entries.iter().filter(|entry| entry.start == StartPoint::Key).count(),
+        damaged_packets: packets.damaged,
+        read_error: packets.read_error.clone(),
+        colour_matrix: ColourMatrix::resolve(facts.matrix_code, coded_height, &facts.codec).name(),
+        colour_range: ColourRange::resolve(facts.range_code, &facts.pixel_format).name(),
+        is_image: is_image_container(source.container()) || (still_codec && count == 1),
+    };
+    // Some formats reveal their size only to the decoder, which then has the last word.
+    if coded_width > 0 && coded_height > 0 {
+        show(&mut info, facts.orientation, limits)?;
+    }
+    Ok(info)
+}
+
+/// Fills in how the coded frame is shown.
+fn show(info: &mut VideoInfo, orientation: Orientation, limits: &Limits) -> Result<(), ClipErrorKind> {
+    let coded = [info.coded_width, info.coded_height];
+    let stretched = geometry::stretched(coded, info.sample_aspect_ratio, limits.max_pixels_per_frame)?;
+    [info.width, info.height] = orientation.swap_sides(stretched);
+    info.rotation = orientation.rotation_degrees();
+    info.mirrored = orientation.is_mirrored();
+    Ok(())
+}

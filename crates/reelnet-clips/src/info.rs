@@ -1,0 +1,52 @@
+//! What is known about a file once its packets have been read.
+
+use serde::Serialize;
+
+/// Facts about a video or image file. Sizes are in pixels, times in seconds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct VideoInfo {
+    /// FFmpeg's name of the container, such as `mov,mp4,m4a,3gp,3g2,mj2`.
+    pub container: String,
+    /// FFmpeg's name of the codec, such as `h264`.
+    pub codec: String,
+    /// FFmpeg's name of the pixel format, such as `yuv420p`; `unknown` if only decoding could tell.
+    pub pixel_format: String,
+    /// Width as shown: after rotation, with the sample aspect ratio applied.
+    pub width: u32,
+    /// Height as shown.
+    pub height: u32,
+    /// Width as coded.
+    pub coded_width: u32,
+    /// Height as coded.
+    pub coded_height: u32,
+    /// Clockwise turn that brings coded frames upright: 0, 90, 180 or 270 degrees.
+    pub rotation: u32,
+    /// Whether frames are mirrored left-right after the turn.
+    pub mirrored: bool,
+    /// Width to height of one coded pixel; `(1, 1)` if the file is silent.
+    pub sample_aspect_ratio: (u32, u32),
+    /// From the first frame's appearance to the last one's disappearance.
+    pub duration_seconds: f64,
+    /// Mean frame rate, from the frames' times; 0 for a single frame of unknown length.
+    pub fps: f64,
+    /// Whether more than 1 in 100 intervals between frames differ from the usual one.
+    pub variable_frame_rate: bool,
+    /// Time that the container gives to the first frame.
+    pub start_seconds: f64,
+    /// Frames that the file holds and that can be shown.
+    pub frames: usize,
+    /// Frames that the container claims to hold, if it makes a claim.
+    pub claimed_frames: Option<u64>,
+    /// Shown frames from which decoding can start.
+    pub keyframes: usize,
+    /// Packets that are cut short or marked as damaged; they do not count as frames.
+    pub damaged_packets: usize,
+    /// Why reading stopped before the end of the file, if it did.
+    pub read_error: Option<String>,
+    /// Matrix between YUV and RGB, stated or assumed.
+    pub colour_matrix: &'static str,
+    /// `limited` (black is 16) or `full`, stated or assumed.
+    pub colour_range: &'static str,
+    /// Whether the file is a still image.
+    pub is_image: bool,
+}

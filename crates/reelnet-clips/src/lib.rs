@@ -1,0 +1,43 @@
+//! Videos and images in, fixed-size RGB clips out.
+//!
+//! The journey of a file through this crate:
+//!
+//! 1. [`MediaIndex::open`] reads the file's packets once, decodes nothing, and knows afterwards which frames the file
+//!    really holds and when each of them is shown. What the container claims is only reported.
+//! 2. [`plan`] chooses frames by those times. It is arithmetic on a [`Timeline`], and never sees a file.
+//! 3. [`Decoder::clips`] walks through the file once, converts every wanted frame once, and hands back `[T, H, W, 3]`
+//!    arrays of RGB bytes.
+//!
+//! Whatever a file contains, the answer is a clip or a [`ClipError`] that says what is wrong with which file. Tensors,
+//! networks and command lines are unknown here.
+
+mod clip;
+mod colour;
+mod converter;
+mod decoder;
+mod error;
+mod gate;
+mod geometry;
+mod harvest;
+mod index;
+mod info;
+mod jpeg;
+mod libav;
+mod limits;
+mod orientation;
+mod packets;
+pub mod plan;
+mod session;
+mod splice;
+mod timeline;
+
+pub use clip::{Clip, Salvage};
+pub use decoder::Decoder;
+pub use error::{ClipError, ClipErrorKind};
+pub use geometry::{Crop, Filter, FrameGeometry, FrameLayout, Resize};
+pub use index::MediaIndex;
+pub use info::VideoInfo;
+pub use libav::{FfmpegVersion, ffmpeg_version, has_decoder, initialise};
+pub use limits::Limits;
+pub use plan::{ClipSpec, FramePlan, PastEnd};
+pub use timeline::Timeline;

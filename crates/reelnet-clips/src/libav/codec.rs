@@ -1,0 +1,74 @@
+//! A decoder: packets in, pictures out.
+
+use ffmpeg_next as ffmpeg;
+use ffmpeg_next::codec::threading;
+use ffmpeg_next::decoder::Opened;
+
+use super::{Picture, Source, log};
+use crate::{ClipErrorKind, Limits};
+
+/// An opened decoder for the chosen stream of a [`Source`].
+pub(crate) struct FrameDecoder {
+    opened: Opened,
+}
+
+/// What a decoder answers when asked for a picture.
+pub(crate) enum Received {
+    Picture(Picture),
+    NeedsInput,
+    End,
+    /// The decoder met damage; it can be asked again.
+    Damage(String),
+}
+
+impl FrameDecoder {
+    pub(crate) fn open(source: &Source, limits: &Limits) -> Result<Self, ClipErrorKind> {
+        let library = |error| ClipErrorKind::Library { detail: log::describe(error) };
+        let parameters = source.parameters().ok_or_else(|| library(ffmpeg::Error::StreamNotFound))?;
+        let mut context = ffmpeg::codec::Context::from_parameters(parameters).map_err(library)?;
+        // Frame threads only: slices gain little, and one thread must mean the calling one.
+        let kind = threading::Type::Frame;
+        context.set_threading(threading::Config { kind, count: limits.decoder_threads.max(1), ..Default::default() });
+        let (numerator, denominator) = source.facts().time_base;
+        // SAFETY: the context was just made and is exclusively owned.
+        unsafe {
+            let context = context.as_mut_ptr();
+            (*context).pkt_timebase = ffmpeg::ffi::AVRational { num: numerator, den: denominator };
+            (*context).max_pixels = i64::try_from(limits.max_pixels_per_frame).unwrap_or(i64::MAX);
+        }
+        let unsupported = || ClipErrorKind::UnsupportedCodec { codec: source.facts().codec.clone() };
+        let codec = ffmpeg::decoder::find(context.id()).ok_or_else(unsupported)?;
+        let opened = context
+            .decoder()
+            .open_as(codec)
+            .map_err(|error| ClipErrorKind::NothingDecodable { detail: log::describe(error) })?;
+        Ok(Self { opened })
+    }
+
+    /// Feeds one packet. All pictures must have been received before.
+    pub(crate) fn send(&mut self, packet: &ffmpeg::Packet) -> Result<(), String> {
+        self.opened.send_packet(packet).map_err(log::describe)
+    }
+
+    /// Says that no packet follows, so that pictures that were held back come out.
+    pub(crate) fn send_end(&mut self) -> Result<(), String> {
+        self.opened.send_eof().map_err(log::describe)
+    }
+
+    /// Forgets everything, ready for packets from elsewhere.
+    pub(crate) fn flush(&mut self) {
+        self.opened.flush();
+    }
+
+    pub(crate) fn receive(&mut self) -> Received {
+        let Some(mut picture) = Picture::new() else {
+            return Received::Damage("out of memory".to_string());
+        };
+        match self.opened.receive_frame(picture.frame_mut()) {
+            Ok(()) => Received::Picture(picture),
+            Err(ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN }) => Received::NeedsInput,
+            Err(ffmpeg::Error::Eof) => Received::End,
+            Err(error) => Received::Damage(log::describe(error)),
+        }
+    }
+}

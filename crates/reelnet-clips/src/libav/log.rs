@@ -1,0 +1,117 @@
+//! FFmpeg's own words: kept for error messages, kept off stderr.
+
+use std::sync::Once;
+
+use ffmpeg_next as ffmpeg;
+use ffmpeg_next::ffi;
+
+/// Prepares FFmpeg and takes over its log. Called by everything that needs it; calling it again does nothing.
+///
+/// The log callback belongs to the process: from now on no part of it sees FFmpeg's lines on stderr.
+pub fn initialise() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // Only registers what static builds of old versions left unregistered; it has no failure that matters here.
+        let _ = ffmpeg::init();
+        capture::install();
+    });
+}
+
+/// FFmpeg's last complaints on this thread, and forgets them.
+pub(super) fn take_complaints() -> Option<String> {
+    capture::take()
+}
+
+/// An FFmpeg error in words: its last complaints, or else the meaning of its code.
+pub(super) fn describe(error: ffmpeg::Error) -> String {
+    take_complaints().unwrap_or_else(|| error.to_string().to_lowercase())
+}
+
+/// A C `va_list` argument has this shape on these machines only.
+#[cfg(all(target_arch = "x86_64", unix))]
+mod capture {
+    use std::cell::RefCell;
+    use std::ffi::CStr;
+
+    use super::ffi;
+
+    /// The first complaint is usually the cause, and the later ones its echo.
+    const KEPT_LINES: usize = 2;
+    const LINE_BYTES: usize = 400;
+
+    thread_local! {
+        static COMPLAINTS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    }
+
+    pub(super) fn install() {
+        // SAFETY: the callback is a plain function that may be called from any thread at any time.
+        unsafe { ffi::av_log_set_callback(Some(on_line)) };
+    }
+
+    pub(super) fn take() -> Option<String> {
+        let lines = COMPLAINTS.try_with(|lines| lines.try_borrow_mut().map(|mut lines| std::mem::take(&mut *lines)));
+        let lines = lines.ok()?.ok()?;
+        (!lines.is_empty()).then(|| lines.join("; "))
+    }
+
+    unsafe extern "C" fn on_line(
+        _: *mut libc_void,
+        level: i32,
+        format: *const std::ffi::c_char,
+        arguments: *mut ffi::__va_list_tag,
+    ) {
+        if level & 0xff > ffi::AV_LOG_ERROR || format.is_null() {
+            return;
+        }
+        let mut line: [std::ffi::c_char; LINE_BYTES] = [0; LINE_BYTES];
+        let mut print_prefix = 0;
+        // SAFETY: FFmpeg hands over a format and its matching arguments; the buffer has the size that is passed. The
+        // context is left out, so that lines hold no addresses.
+        let length = unsafe {
+            ffi::av_log_format_line2(
+                std::ptr::null_mut(),
+                level,
+                format,
+                arguments,
+                line.as_mut_ptr(),
+                i32::try_from(LINE_BYTES).unwrap_or(0),
+                &raw mut print_prefix,
+            )
+        };
+        if length <= 0 {
+            return;
+        }
+        // SAFETY: the line was filled above, and FFmpeg ends it with a zero within the buffer.
+        let text = unsafe { CStr::from_ptr(line.as_ptr()) }.to_string_lossy();
+        let text = text.trim().trim_end_matches('.');
+        if text.is_empty() {
+            return;
+        }
+        // Must not panic: this frame is called from C, possibly while the thread ends.
+        let _ = COMPLAINTS.try_with(|lines| {
+            if let Ok(mut lines) = lines.try_borrow_mut()
+                && lines.len() < KEPT_LINES
+                && lines.last().is_none_or(|last| last != text)
+            {
+                lines.push(text.to_string());
+            }
+        });
+    }
+
+    use std::ffi::c_void as libc_void;
+}
+
+/// Elsewhere FFmpeg is silenced, and error codes must speak for themselves.
+#[cfg(not(all(target_arch = "x86_64", unix)))]
+mod capture {
+    use super::ffi;
+
+    pub(super) fn install() {
+        // SAFETY: sets one process-wide number.
+        unsafe { ffi::av_log_set_level(ffi::AV_LOG_QUIET) };
+    }
+
+    pub(super) fn take() -> Option<String> {
+        None
+    }
+}

@@ -1,0 +1,19 @@
+//! The corner that touches FFmpeg. Everything unsafe in this crate lies here, behind safe types: a [`Source`] of
+//! packets, a [`FrameDecoder`], the [`Picture`]s it makes, and a [`Scaler`] that turns them into RGB.
+
+mod about;
+mod codec;
+mod log;
+mod picture;
+mod scaler;
+mod source;
+mod stream;
+
+pub use about::{FfmpegVersion, ffmpeg_version, has_decoder};
+pub use log::initialise;
+
+pub(crate) use codec::{FrameDecoder, Received};
+pub(crate) use picture::Picture;
+pub(crate) use scaler::{RgbImage, Scaler};
+pub(crate) use source::{ReadFailure, Source};
+pub(crate) use stream::StreamFacts;

@@ -1,0 +1,9 @@
+//! Decodes files made on the spot with the `ffmpeg` command, whose pixels say which frame they are.
+
+mod bad_files;
+mod barcode;
+mod containers;
+mod damage;
+mod images;
+mod shown_size;
+mod timing;
