@@ -84,12 +84,12 @@ pub enum ClipErrorKind {
     /// Some frames come out, a wanted one does not.
     #[error(
         "is damaged at {seconds:.3} s: {detail}; {frames_decoded} frames could be decoded; fetch the file again, or \
-         keep only the clips that are whole"
+         use only what lies before the damage"
     )]
     Corrupt {
         /// Time of the first wanted frame that is missing, after the first frame of the file.
         seconds: f64,
-        /// Sound frames that came out of the decoder in this call.
+        /// Sound frames that were there before the damage was met.
         frames_decoded: usize,
         /// FFmpeg's words, or ours.
         detail: String,

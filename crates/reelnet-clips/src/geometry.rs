@@ -50,7 +50,7 @@ pub enum Crop {
 pub enum Filter {
     /// A triangle.
     Bilinear,
-    /// A cubic.
+    /// The cubic of Keys (a = -0.5), as Pillow and torchvision have it.
     Bicubic,
     /// The mean of the covered area.
     Area,

@@ -104,13 +104,14 @@ fn decode_still(
 /// All packets of a stream, and how reading them ended.
 struct Packets {
     records: Vec<PacketRecord>,
+    count: u64,
     damaged: usize,
     read_error: Option<String>,
 }
 
 impl Packets {
     fn read(source: &mut Source, deadline: &Deadline) -> Result<Self, ClipErrorKind> {
-        let mut packets = Self { records: Vec::new(), damaged: 0, read_error: None };
+        let mut packets = Self { records: Vec::new(), count: 0, damaged: 0, read_error: None };
         loop {
             match source.next_packet() {
                 Ok(Some(packet)) => packets.push(checked(source, &packet)),
@@ -126,6 +127,7 @@ impl Packets {
     }
 
     fn push(&mut self, record: PacketRecord) {
+        self.count += 1;
         self.damaged += usize::from(record.role == Role::Damaged);
         self.records.push(record);
     }
@@ -219,6 +221,7 @@ fn describe(
         claimed_frames: facts.claimed_frames,
         keyframes: frames.entries.iter().filter(|entry| entry.start == StartPoint::Key).count(),
         damaged_packets: packets.damaged,
+        missing_packets: facts.claimed_frames.unwrap_or(0).saturating_sub(packets.count),
         read_error: packets.read_error.clone(),
         colour_matrix: ColourMatrix::resolve(facts.matrix_code, coded_height, &facts.codec).name(),
         colour_range: ColourRange::resolve(facts.range_code, &facts.pixel_format).name(),

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::ClipErrorKind;
+
 /// Facts about a video or image file. Sizes are in pixels, times in seconds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct VideoInfo {
@@ -41,6 +43,8 @@ pub struct VideoInfo {
     pub keyframes: usize,
     /// Packets that are cut short or marked as damaged; they do not count as frames.
     pub damaged_packets: usize,
+    /// Packets that the container claims and the file does not hold: it is cut short, or its header lies.
+    pub missing_packets: u64,
     /// Why reading stopped before the end of the file, if it did.
     pub read_error: Option<String>,
     /// Matrix between YUV and RGB, stated or assumed.
@@ -49,4 +53,22 @@ pub struct VideoInfo {
     pub colour_range: &'static str,
     /// Whether the file is a still image.
     pub is_image: bool,
+}
+
+impl VideoInfo {
+    /// Says that the file is cut short or damaged, if its packets show it; what lies before the damage can be used.
+    ///
+    /// One missing packet in fifty is left alone: some writers count their frames wrongly.
+    pub fn damage(&self) -> Option<ClipErrorKind> {
+        let claimed = self.claimed_frames.unwrap_or(0);
+        let detail = match &self.read_error {
+            Some(error) => format!("reading stops there ({error})"),
+            None if self.missing_packets * 50 > claimed => {
+                format!("{} of the {claimed} frames that it claims are missing", self.missing_packets)
+            }
+            None if self.damaged_packets > 0 => format!("{} packets are cut short or damaged", self.damaged_packets),
+            None => return None,
+        };
+        Some(ClipErrorKind::Corrupt { seconds: self.duration_seconds, frames_decoded: self.frames, detail })
+    }
 }

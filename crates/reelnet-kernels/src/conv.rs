@@ -30,7 +30,9 @@ pub fn conv(
     }
     match (window.kernel, window.stride) {
         ([1, ..], [1, ..]) => spatial(features, weight, bias, &window, groups),
-        ([_, 1, 1], [_, 1, 1]) if window.padding[1..] == [(0, 0); 2] => temporal(features, weight, bias, &window, groups),
+        ([_, 1, 1], [_, 1, 1]) if window.padding[1..] == [(0, 0); 2] => {
+            temporal(features, weight, bias, &window, groups)
+        }
         _ => volumetric(features, weight, bias, &window, groups),
     }
 }
@@ -53,7 +55,13 @@ pub(crate) fn pad_frames(features: Tensor<5>, window: &Window, border: Border) -
 }
 
 /// A kernel of one frame: a 2D convolution of every frame.
-fn spatial(features: Tensor<5>, weight: Tensor<5>, bias: Option<Tensor<1>>, window: &Window, groups: usize) -> Tensor<5> {
+fn spatial(
+    features: Tensor<5>,
+    weight: Tensor<5>,
+    bias: Option<Tensor<1>>,
+    window: &Window,
+    groups: usize,
+) -> Tensor<5> {
     let [batch, frames, height, width, channels] = features.dims();
     let [out, group, _, kernel_height, kernel_width] = weight.dims();
     let images = features.reshape([batch * frames, height, width, channels]).permute([0, 3, 1, 2]);
@@ -74,13 +82,18 @@ fn spatial(features: Tensor<5>, weight: Tensor<5>, bias: Option<Tensor<1>>, wind
 }
 
 /// A kernel of one pixel: a 2D convolution over frames by pixels.
-fn temporal(features: Tensor<5>, weight: Tensor<5>, bias: Option<Tensor<1>>, window: &Window, groups: usize) -> Tensor<5> {
+fn temporal(
+    features: Tensor<5>,
+    weight: Tensor<5>,
+    bias: Option<Tensor<1>>,
+    window: &Window,
+    groups: usize,
+) -> Tensor<5> {
     let [batch, frames, height, width, channels] = features.dims();
     let [out, group, kernel_frames, _, _] = weight.dims();
     let table = features.reshape([batch, frames, height * width, channels]).permute([0, 3, 1, 2]);
     let weight = weight.reshape([out, group, kernel_frames, 1]);
-    let options =
-        ConvOptions::new_with_padding([window.stride[0], 1], [window.padding[0], (0, 0)], [1; 2], groups);
+    let options = ConvOptions::new_with_padding([window.stride[0], 1], [window.padding[0], (0, 0)], [1; 2], groups);
     let output = conv2d(table, weight, bias, options);
     let [_, channels, frames, _] = output.dims();
     output
@@ -89,7 +102,13 @@ fn temporal(features: Tensor<5>, weight: Tensor<5>, bias: Option<Tensor<1>>, win
         .reshape([batch, frames, height, width, channels])
 }
 
-fn volumetric(features: Tensor<5>, weight: Tensor<5>, bias: Option<Tensor<1>>, window: &Window, groups: usize) -> Tensor<5> {
+fn volumetric(
+    features: Tensor<5>,
+    weight: Tensor<5>,
+    bias: Option<Tensor<1>>,
+    window: &Window,
+    groups: usize,
+) -> Tensor<5> {
     // burn 0.22's conv3d pads both ends alike; the odd row goes in by hand.
     let (features, padding) = if window.padding.iter().all(|(before, after)| before == after) {
         (features, window.padding.map(|(before, _)| before))

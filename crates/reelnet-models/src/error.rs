@@ -30,7 +30,7 @@ pub enum ConfigError {
         /// As asked for.
         variant: String,
         /// The table's names.
-        known: [&'static str; 9],
+        known: Vec<&'static str>,
     },
     /// A width multiplier that gives no channels.
     #[error("width {width} gives no sensible network, expected a number from 0.1 to 8")]

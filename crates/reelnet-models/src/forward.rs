@@ -52,6 +52,7 @@ impl ForwardPass {
     fn keep(&mut self, rate: f64, count: usize) -> Option<Vec<f32>> {
         match &mut self.mode {
             Mode::Training { rng, .. } if rate > 0.0 => {
+                #[expect(clippy::cast_possible_truncation, reason = "a factor near 1")]
                 let kept = (1.0 / (1.0 - rate)) as f32;
                 Some((0..count).map(|_| if rng.random::<f64>() < rate { 0.0 } else { kept }).collect())
             }
@@ -140,8 +141,8 @@ impl Pass for ForwardPass {
 
     fn linear(&mut self, linear: &Linear, features: Tensor<5>) -> Tensor<5> {
         let [batch, .., channels] = features.dims();
-        let logits = features.reshape([batch, channels]).matmul(linear.weight.val().transpose())
-            + linear.bias.val().unsqueeze();
+        let logits =
+            features.reshape([batch, channels]).matmul(linear.weight.val().transpose()) + linear.bias.val().unsqueeze();
         let classes = logits.dims()[1];
         logits.reshape([batch, 1, 1, 1, classes])
     }

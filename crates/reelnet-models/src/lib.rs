@@ -10,15 +10,15 @@ pub mod count;
 pub mod efficientnet;
 mod error;
 pub mod forward;
-pub mod layers;
 pub mod inflate;
+pub mod layers;
 mod names;
 mod network;
-pub mod weights;
 pub mod parameters;
 pub mod pass;
 pub mod presets;
 pub mod resnet;
+pub mod weights;
 
 pub use error::ConfigError;
 pub use names::NetworkName;

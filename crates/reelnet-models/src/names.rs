@@ -111,7 +111,7 @@ fn image_resnet(text: &str, size: Option<usize>) -> Option<(ResNetConfig, usize)
         let depth = depth.parse().ok()?;
         let of_depth = || RESNET_RS.iter().filter(move |row| row.depth == depth);
         // A published size brings its recipe; any other takes that of the depth's largest.
-        let row = of_depth().find(|row| Some(row.size) == size).or_else(|| of_depth().last());
+        let row = of_depth().find(|row| Some(row.size) == size).or_else(|| of_depth().next_back());
         let mut config = ResNetConfig::rs(depth);
         if let Some(row) = row {
             (config.dropout, config.drop_path) = (row.dropout, row.drop_path);
@@ -136,7 +136,9 @@ fn image_resnet(text: &str, size: Option<usize>) -> Option<(ResNetConfig, usize)
 fn known_depth(config: &NetworkConfig) -> bool {
     match config {
         NetworkConfig::Resnet(config) => BLOCKS.iter().any(|&(depth, _)| depth == config.depth),
-        NetworkConfig::Resnet3dRs(config) => ![26, 400, 420].contains(&config.depth) && BLOCKS.iter().any(|&(depth, _)| depth == config.depth),
+        NetworkConfig::Resnet3dRs(config) => {
+            ![26, 400, 420].contains(&config.depth) && BLOCKS.iter().any(|&(depth, _)| depth == config.depth)
+        }
         NetworkConfig::Efficientnet(_) => true,
     }
 }

@@ -4,7 +4,7 @@
 //! `0`, its place in timm's `nn.Sequential`; and the variants of an enum leave no trace.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::network::Network;
 
@@ -52,7 +52,7 @@ pub fn values(network: &Network) -> Vec<(ParameterInfo, Vec<f32>)> {
     visitor.found
 }
 
-/// Replaces each parameter by what `values` gives for it; `None` keeps what was there.
+/// Replaces each parameter by what `values` gives for it; `None` keeps what was there. Frozen parameters thaw.
 ///
 /// # Panics
 /// If the number of values is not the parameter's.
@@ -76,7 +76,8 @@ impl Path {
 
     fn parameter(&self, shape: &[usize], image: bool) -> ParameterInfo {
         // The network itself wraps its body in a field.
-        let segments: Vec<&str> = self.0.iter().map(String::as_str).filter(|part| !part.is_empty() && *part != "body").collect();
+        let segments: Vec<&str> =
+            self.0.iter().map(String::as_str).filter(|part| !part.is_empty() && *part != "body").collect();
         let shape = match *shape {
             [out, channels_in, 1, height, width] if image => vec![out, channels_in, height, width],
             _ => shape.to_vec(),
@@ -156,9 +157,11 @@ impl<F: FnMut(&ParameterInfo) -> Option<Vec<f32>>> ModuleMapper for ReplaceMappe
         let shape: [usize; D] = param.lazy_shape().dims();
         let Some(values) = (self.values)(&self.path.parameter(&shape, self.image)) else { return param };
         let device = param.lazy_device();
-        let require_grad = param.is_require_grad();
-        let tensor = Tensor::from_data(TensorData::new(values, shape), &device).set_require_grad(require_grad);
-        Param::initialized(param.id, tensor)
+        // Asking the old parameter for anything but its shape would draw its fresh values only to throw them away.
+        let tensor = move |device: &Device, require_grad| {
+            Tensor::from_data(TensorData::new(values, shape), device).set_require_grad(require_grad)
+        };
+        Param::uninitialized(param.id, tensor, device, true, shape.into())
     }
 }
 

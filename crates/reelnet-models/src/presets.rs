@@ -109,8 +109,14 @@ pub fn all() -> Vec<Preset> {
         .map(str::to_owned)
         .chain([26, 50, 101, 152, 200, 270, 300, 350, 400, 420].map(|depth| format!("resnet3d-rs-{depth}-inflated")))
         .chain([26, 300, 400].map(|depth| format!("resnet-rs-{depth}")))
-        .chain(["resnet-50", "resnet-50-d", "resnet-50-se", "resnet-50-d-se", "resnet-101", "resnet-152"].map(str::to_owned))
-        .chain(["resnet-200", "resnet-200-d", "resnet-200-se", "resnet-200-d-se", "resnet3d-50-inflated"].map(str::to_owned));
+        .chain(
+            ["resnet-50", "resnet-50-d", "resnet-50-se", "resnet-50-d-se", "resnet-101", "resnet-152"]
+                .map(str::to_owned),
+        )
+        .chain(
+            ["resnet-200", "resnet-200-d", "resnet-200-se", "resnet-200-d-se", "resnet3d-50-inflated"]
+                .map(str::to_owned),
+        );
     presets.extend(unpublished.map(|text| {
         let plain = name(&text);
         Preset { name: name(&format!("{text}@{}", plain.size())), published: None, magnitude: None }

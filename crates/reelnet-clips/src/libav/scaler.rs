@@ -109,7 +109,7 @@ impl Scaler {
             Filter::Bicubic => ffi::SWS_BICUBIC,
             Filter::Area => ffi::SWS_AREA,
         };
-        // SAFETY: sizes and formats are plain numbers, the optional pointers may be null.
+        // SAFETY: sizes and formats are plain numbers, the filters may be null, and the two parameters are only read.
         let context = unsafe {
             ffi::sws_getContext(
                 task.from[0],
@@ -121,7 +121,7 @@ impl Scaler {
                 weights | ffi::SWS_ACCURATE_RND | ffi::SWS_FULL_CHR_H_INT,
                 std::ptr::null_mut(),
                 std::ptr::null_mut(),
-                std::ptr::null(),
+                if task.filter == Filter::Bicubic { KEYS_CUBIC.as_ptr() } else { std::ptr::null() },
             )
         };
         if context.is_null() {
@@ -133,6 +133,10 @@ impl Scaler {
         Ok(context)
     }
 }
+
+/// The cubic of Keys, a = -0.5, which Pillow, torchvision and TensorFlow mean by *bicubic* and networks were trained with.
+/// FFmpeg's own default is sharper (-0.6).
+const KEYS_CUBIC: [f64; 2] = [0.0, 0.5];
 
 /// Contrast and saturation of 1, as fixed-point numbers.
 const NEUTRAL: i32 = 1 << 16;

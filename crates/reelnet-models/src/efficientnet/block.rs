@@ -93,7 +93,11 @@ impl BlockSpec {
     }
 
     fn build_se(&self, builder: &mut Builder, inner: usize) -> SqueezeExcite {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a few thousand channels")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a few thousand channels"
+        )]
         let reduced = ((self.channels[0] as f64 * self.se_ratio) as usize).max(1);
         let bias = Some(Init::Constant(0.0));
         SqueezeExcite {

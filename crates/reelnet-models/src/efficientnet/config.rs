@@ -51,14 +51,13 @@ const STAGES: [(usize, usize, usize, usize, usize, usize); 7] = [
 const STEM_CHANNELS: usize = 32;
 const HEAD_CHANNELS: usize = 1280;
 
-/// Which code's padding and batch norm a network follows; the weights' shapes are the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How borders are padded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Convention {
-    /// TensorFlow's `SAME` padding, batch norm ε 1e-3: as released; timm's `tf_efficientnet_*`.
-    #[default]
-    Tensorflow,
-    /// Symmetric padding, batch norm ε 1e-5: timm's own `efficientnet_*`.
+pub enum BorderPadding {
+    /// TensorFlow's `SAME`: as released; timm's `tf_efficientnet_*`.
+    Same,
+    /// `(kernel - 1) / 2` on both sides: timm's own `efficientnet_*`, and torchvision's.
     Symmetric,
 }
 
@@ -70,8 +69,10 @@ pub struct EfficientNetConfig {
     pub variant: String,
     /// Outputs of the classifier.
     pub classes: usize,
-    /// Padding and batch norm.
-    pub convention: Convention,
+    /// How borders are padded.
+    pub padding: BorderPadding,
+    /// Added to variances before their root is taken.
+    pub bn_epsilon: f64,
     /// Rate of drop-connect at the end of the network; it grows from 0 at the first block.
     pub drop_path: f64,
     /// Rate of dropout before the classifier.
@@ -85,7 +86,8 @@ impl EfficientNetConfig {
         Some(Self {
             variant: row.name.to_owned(),
             classes: 1000,
-            convention: Convention::Tensorflow,
+            padding: BorderPadding::Same,
+            bn_epsilon: 1e-3,
             drop_path: 0.2,
             dropout: row.dropout,
         })
@@ -94,7 +96,14 @@ impl EfficientNetConfig {
     /// The same with timm's own padding and batch norm.
     #[must_use]
     pub fn symmetric(self) -> Self {
-        Self { convention: Convention::Symmetric, ..self }
+        Self { padding: BorderPadding::Symmetric, bn_epsilon: 1e-5, ..self }
+    }
+
+    /// The same as torchvision has it: symmetric padding, and ε 1e-3 from B5 on.
+    #[must_use]
+    pub fn torchvision(self) -> Self {
+        let bn_epsilon = if ["b5", "b6", "b7"].contains(&self.variant.as_str()) { 1e-3 } else { 1e-5 };
+        Self { padding: BorderPadding::Symmetric, bn_epsilon, ..self }
     }
 
     /// The table's row.
@@ -102,10 +111,10 @@ impl EfficientNetConfig {
     /// # Errors
     /// If there is none of this name.
     pub fn row(&self) -> Result<&'static EfficientNetVariant, ConfigError> {
-        VARIANTS
-            .iter()
-            .find(|row| row.name == self.variant)
-            .ok_or_else(|| ConfigError::Variant { variant: self.variant.clone(), known: VARIANTS.map(|row| row.name) })
+        VARIANTS.iter().find(|row| row.name == self.variant).ok_or_else(|| ConfigError::Variant {
+            variant: self.variant.clone(),
+            known: VARIANTS.map(|row| row.name).to_vec(),
+        })
     }
 
     pub(crate) fn build(&self, builder: &mut Builder) -> Result<EfficientNet, ConfigError> {
@@ -113,9 +122,10 @@ impl EfficientNetConfig {
         // The Lite nets are made for fixed-point hardware: no squeeze-and-excitation, and an activation that saturates.
         let lite = row.name.starts_with("lite");
         let (activation, se_ratio) = if lite { (Activation::Relu6, 0.0) } else { (Activation::Swish, 0.25) };
-        let (padding, epsilon) = match self.convention {
-            Convention::Tensorflow => (Padding::Same, 1e-3),
-            Convention::Symmetric => (Padding::Symmetric, 1e-5),
+        let epsilon = self.bn_epsilon;
+        let padding = match self.padding {
+            BorderPadding::Same => Padding::Same,
+            BorderPadding::Symmetric => Padding::Symmetric,
         };
         let channels = |channels| round_channels(channels, row.width);
         let stages: Vec<Vec<BlockSpec>> = STAGES

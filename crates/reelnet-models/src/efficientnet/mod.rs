@@ -4,5 +4,5 @@ mod block;
 mod config;
 mod network;
 
-pub use config::{Convention, EfficientNetConfig, EfficientNetVariant, VARIANTS};
+pub use config::{BorderPadding, EfficientNetConfig, EfficientNetVariant, VARIANTS};
 pub use network::EfficientNet;

@@ -31,18 +31,13 @@ impl EfficientNet {
     ) -> Self {
         let first = stages[0][0];
         let last = stages.last().and_then(|stage| stage.last()).expect("the table has seven stages");
-        let stem_spec = ConvSpec {
-            channels: [3, stem],
-            kernel: [1, 3, 3],
-            stride: [1, 2, 2],
-            padding: first.padding,
-            groups: 1,
-        };
+        let stem_spec =
+            ConvSpec { channels: [3, stem], kernel: [1, 3, 3], stride: [1, 2, 2], padding: first.padding, groups: 1 };
         let conv_stem = conv(builder, stem_spec, None);
         let bn1 = BatchNorm::build(builder, stem, first.epsilon);
 
         let total: usize = stages.iter().map(Vec::len).sum();
-        let mut built = 0;
+        let mut built = 0usize;
         let blocks = stages
             .iter()
             .map(|stage| {

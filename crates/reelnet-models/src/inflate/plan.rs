@@ -114,9 +114,14 @@ pub fn inflate(
     };
     let config = config.clone().with_classes(classes);
     let video = config.build(seed, device)?;
-    let rules = Rules { garden: matches!(config, NetworkConfig::Resnet3dRs(_)), classifier, keeps_conv_pool: keeps_conv_pool(&config) };
+    let rules = Rules {
+        garden: matches!(config, NetworkConfig::Resnet3dRs(_)),
+        classifier,
+        keeps_conv_pool: keeps_conv_pool(&config),
+    };
 
-    let mut weights: StateDict = StateDict::of(image).into_iter().map(|(name, tensor)| (rules.renamed(&name), tensor)).collect();
+    let mut weights: StateDict =
+        StateDict::of(image).into_iter().map(|(name, tensor)| (rules.renamed(&name), tensor)).collect();
     let (mut rows, mut unexplained) = (Vec::new(), Vec::new());
     let video = parameters::replace(video, |parameter| {
         let tensor = if rules.is_fresh(&parameter.name) { None } else { weights.remove(&parameter.name) };

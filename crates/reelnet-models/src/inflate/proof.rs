@@ -58,12 +58,7 @@ pub fn prove(image: &Network, video: &Network, method: Method, device: &Device) 
         Method::Centre => difference_with_zero_padding,
         Method::Mean => difference(Border::Replicate)?,
     };
-    Ok(Proof {
-        difference: exact,
-        difference_with_zero_padding,
-        blocks_switched_on,
-        clip: [FRAMES, SIZE, SIZE],
-    })
+    Ok(Proof { difference: exact, difference_with_zero_padding, blocks_switched_on, clip: [FRAMES, SIZE, SIZE] })
 }
 
 /// A fresh network's residual branches multiply by zero, and would prove anything.

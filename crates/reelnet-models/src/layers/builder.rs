@@ -55,6 +55,7 @@ impl<'a> Builder<'a> {
 }
 
 impl Init {
+    #[expect(clippy::cast_possible_truncation, reason = "weights are 32-bit floats; they are drawn in 64")]
     fn draw(self, count: usize, seed: u64, stream: u64) -> Vec<f32> {
         // ChaCha's output for a seed and a stream is part of its contract, so a seed means the same weights everywhere.
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -78,6 +79,7 @@ impl Init {
     }
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "weights are 32-bit floats; they are drawn in 64")]
 fn truncated_normal(rng: &mut impl Rng, count: usize, deviation: f64) -> Vec<f32> {
     let normal = Normal::new(0.0, 1.0).expect("the unit normal");
     let within_two = |rng: &mut _| {

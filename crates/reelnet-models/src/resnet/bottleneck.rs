@@ -55,8 +55,7 @@ impl Bottleneck {
             conv3,
             bn3: last_norm(builder, outer, plan.epsilon),
             gate: gated.then(|| SelfGate::build(builder, outer)),
-            se: (plan.se_ratio > 0.0)
-                .then(|| SqueezeExcite::build(builder, outer, scaled(outer, plan.se_ratio))),
+            se: (plan.se_ratio > 0.0).then(|| SqueezeExcite::build(builder, outer, scaled(outer, plan.se_ratio))),
             downsample: (position == 0).then(|| {
                 let channels = [channels_in, outer];
                 Shortcut::build(builder, plan.shortcut, channels, plan.stride, plan.padding, plan.epsilon)

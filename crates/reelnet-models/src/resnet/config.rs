@@ -232,7 +232,11 @@ impl Temporal {
 }
 
 pub(super) fn scaled(channels: usize, width: f64) -> usize {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few thousand channels, never negative")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a few thousand channels, never negative"
+    )]
     let scaled = (channels as f64 * width).round() as usize;
     scaled.max(1)
 }

@@ -124,7 +124,9 @@ fn finish(mut tensors: Vec<(String, WeightTensor)>) -> Result<StateDict, Kind> {
     if tensors.is_empty() {
         return Err(Kind::Empty);
     }
-    while let Some(wrapper) = WRAPPERS.iter().find(|wrapper| tensors.iter().all(|(name, _)| name.starts_with(**wrapper))) {
+    while let Some(wrapper) =
+        WRAPPERS.iter().find(|wrapper| tensors.iter().all(|(name, _)| name.starts_with(**wrapper)))
+    {
         for (name, _) in &mut tensors {
             name.drain(..wrapper.len());
         }

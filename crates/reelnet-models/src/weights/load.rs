@@ -100,12 +100,18 @@ pub fn load(
                 expected: parameter.shape,
                 name: parameter.name,
             }),
-            Some(tensor) if tensor.values.iter().any(|value| !value.is_finite()) => report.not_finite.push(parameter.name),
+            Some(tensor) if tensor.values.iter().any(|value| !value.is_finite()) => {
+                report.not_finite.push(parameter.name);
+            }
             Some(_) => report.loaded.push(parameter.name),
         }
     }
-    let known: std::collections::HashSet<&String> =
-        report.loaded.iter().chain(&report.not_finite).chain(report.mismatched.iter().map(|tensor| &tensor.name)).collect();
+    let known: std::collections::HashSet<&String> = report
+        .loaded
+        .iter()
+        .chain(&report.not_finite)
+        .chain(report.mismatched.iter().map(|tensor| &tensor.name))
+        .collect();
     let unused: Vec<String> =
         weights.iter().map(|(name, _)| name.to_owned()).filter(|name| !known.contains(name)).collect();
     report.unused = unused;

@@ -15,7 +15,11 @@ impl WeightTensor {
     /// # Panics
     /// If the number of values is not that of the shape.
     pub fn new(shape: Vec<usize>, values: Vec<f32>) -> Self {
-        assert_eq!(shape.iter().product::<usize>(), values.len(), "a tensor of shape {shape:?} has its product of values");
+        assert_eq!(
+            shape.iter().product::<usize>(),
+            values.len(),
+            "a tensor of shape {shape:?} has its product of values"
+        );
         Self { shape, values }
     }
 }
