@@ -1,0 +1,51 @@
+//! Clips in, scores out.
+
+use burn::tensor::Device;
+use reelnet_clips::Clip;
+use reelnet_models::ConfigError;
+
+use crate::batch::clip_batch;
+use crate::bundle::Bundle;
+use crate::scores::Scores;
+
+/// Frames that one pass through the network may take on a GPU, so that memory stays bounded whatever the number of clips.
+/// On a CPU it is one clip: its activations stay in the cache, and eight at once took 1.6 times as long.
+const GPU_CHUNK_FRAMES: usize = 64;
+
+/// A bundle on a device.
+#[derive(Debug)]
+pub struct Classifier {
+    bundle: Bundle,
+    device: Device,
+}
+
+impl Classifier {
+    /// A classifier of this bundle, whose network is on this device.
+    pub fn new(bundle: Bundle, device: Device) -> Self {
+        Self { bundle, device }
+    }
+
+    /// The bundle.
+    pub fn bundle(&self) -> &Bundle {
+        &self.bundle
+    }
+
+    /// Scores each clip.
+    ///
+    /// # Errors
+    /// If the clips are not what the network takes.
+    pub fn score(&self, clips: &[Clip]) -> Result<Vec<Scores>, ConfigError> {
+        let mut scores = Vec::with_capacity(clips.len());
+        let frames = self.bundle.manifest.clip.frames;
+        let chunk = if self.device == Device::flex() { 1 } else { (GPU_CHUNK_FRAMES / frames).max(1) };
+        for chunk in clips.chunks(chunk) {
+            let chunk: Vec<&Clip> = chunk.iter().collect();
+            let logits = self.bundle.network.forward(clip_batch(&chunk, &self.bundle.manifest.pixels, &self.device))?;
+            let classes = logits.dims()[1];
+            let values: Vec<f32> =
+                logits.into_data().convert::<f32>().try_to_vec().expect("the data was just converted");
+            scores.extend(values.chunks_exact(classes).map(Scores::softmax));
+        }
+        Ok(scores)
+    }
+}

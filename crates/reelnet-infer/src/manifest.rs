@@ -1,0 +1,89 @@
+//! `model.toml`: what a bundle says of itself.
+
+use reelnet_clips::{ClipSpec, PastEnd};
+use reelnet_models::{NetworkConfig, NetworkName};
+use serde::{Deserialize, Serialize};
+
+use crate::labels::Labels;
+use crate::pixels::Pixels;
+
+/// The version of the format, raised when an older binary could misread a newer bundle.
+pub(crate) const FORMAT: u32 = 1;
+
+/// Everything but weights and labels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of this file's format.
+    pub format: u32,
+    /// The network's name, for people.
+    pub name: String,
+    /// SHA-256 of `labels.txt`, so that a network cannot meet another label order.
+    pub labels_sha256: String,
+    /// The network.
+    pub network: NetworkConfig,
+    /// What it looks at.
+    pub clip: ClipSettings,
+    /// How frames are prepared.
+    pub pixels: Pixels,
+    /// Where the weights come from.
+    pub provenance: Provenance,
+}
+
+/// What a network looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClipSettings {
+    /// Frames of a clip; 1 for an image network.
+    pub frames: usize,
+    /// Step between them, in frames of the video.
+    pub frame_step: usize,
+}
+
+/// Where weights come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provenance {
+    /// A file, a hub's repository, a seed.
+    pub source: String,
+    /// SHA-256 of that file, if it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// What the weights may be used for, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
+}
+
+impl Manifest {
+    /// A manifest with a named network's usual clip and pixels.
+    pub fn new(name: &NetworkName, network: NetworkConfig, labels: &Labels, provenance: Provenance) -> Self {
+        Self {
+            format: FORMAT,
+            name: name.to_string(),
+            labels_sha256: labels.sha256(),
+            network,
+            clip: ClipSettings { frames: name.frames(), frame_step: name.frame_step() },
+            pixels: Pixels::of(name),
+            provenance,
+        }
+    }
+
+    /// What the decoder is to look for; a video that is shorter than a clip is looped.
+    pub fn clip_spec(&self) -> ClipSpec {
+        ClipSpec { frames: self.clip.frames, frame_step: self.clip.frame_step, past_end: PastEnd::Loop }
+    }
+
+    /// Says what is wrong, if anything is.
+    pub(crate) fn complaint(&self) -> Option<String> {
+        if self.format != FORMAT {
+            return Some(format!("format is {}, and this reelnet reads format {FORMAT}", self.format));
+        }
+        if self.clip.frames == 0 || self.clip.frame_step == 0 {
+            return Some("clip.frames and clip.frame_step have to be at least 1".to_owned());
+        }
+        if self.network.is_image() && self.clip.frames != 1 {
+            return Some(format!("clip.frames is {}, and an image network takes 1", self.clip.frames));
+        }
+        self.pixels.complaint()
+    }
+}
