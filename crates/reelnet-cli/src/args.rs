@@ -1,0 +1,287 @@
+//! The words of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::device::DeviceChoice;
+
+/// Train video classifiers, measure them honestly, tag the videos that you own.
+#[derive(Debug, Parser)]
+#[command(name = "reelnet", version, about, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 all done; 1 done, but some input failed; 2 could not run.")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Say what is to be seen in videos and images
+    Tag(TagArgs),
+    /// Show what files hold, without decoding them
+    Probe(ProbeArgs),
+    /// List the networks: parameters, cost, published accuracy
+    Models(ModelsArgs),
+    /// Make a bundle with fresh weights
+    Init(InitArgs),
+    /// Make a bundle from a weight file of timm, torchvision or `efficientnet_pytorch`
+    Import(ImportArgs),
+    /// Turn a 2D bundle into a 3D one, with a row a parameter and a proof
+    Inflate(InflateArgs),
+    /// Run a bundle on a tensor, for comparing it with another framework
+    Forward(ForwardArgs),
+    /// Published weights
+    #[command(subcommand)]
+    Model(ModelCommand),
+    /// Check this machine: versions, decoders, devices, folders
+    Doctor(DoctorArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelCommand {
+    /// Fetch published weights and make a bundle of them
+    Pull(PullArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TagArgs {
+    /// Videos, images, or folders of them (searched through)
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Bundle to tag with, a folder or the name of a pulled one [default: EfficientNet-Lite0 on ImageNet, built in]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) model: Option<PathBuf>,
+    /// Tags a file at most
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub(crate) top: usize,
+    /// Probability that a tag needs at least
+    #[arg(long, default_value_t = 0.1, value_name = "P", value_parser = probability)]
+    pub(crate) threshold: f32,
+    /// Clips a video, spread evenly over its length
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) clips: u16,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// Files at once [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+    /// Seconds that one file may take before it is given up
+    #[arg(long, default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) deadline: u64,
+    /// cpu, cuda or cuda:N
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: DeviceChoice,
+    /// Say on stderr where the time of each file goes
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+/// What `tag` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Columns for people
+    Table,
+    /// One JSON object a file
+    Jsonl,
+    /// One row a tag
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProbeArgs {
+    /// Files
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// One JSON object a file
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelsArgs {
+    /// A JSON array
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// As in `reelnet models`, with or without `@SIZE`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) network: String,
+    /// Classes [default: as published]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) classes: Option<u32>,
+    /// Names of the classes, one a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) labels: Option<PathBuf>,
+    /// Draws the weights
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Folder to make
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// A .safetensors, .pth, .pt or .bin file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Its network [default: recognised by the tensors' names and shapes]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) network: Option<String>,
+    /// Names of the classes, one a line [default: ImageNet's or Kinetics', by their number]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) labels: Option<PathBuf>,
+    /// Take what fits, and say what does not
+    #[arg(long)]
+    pub(crate) partial: bool,
+    /// Folder to make
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InflateArgs {
+    /// The 2D bundle
+    #[arg(long, value_name = "DIR")]
+    pub(crate) model: PathBuf,
+    /// Folder to make
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// How a 2D kernel fills a temporal one
+    #[arg(long, value_enum, default_value_t = MethodArg::Mean)]
+    pub(crate) method: MethodArg,
+    /// 3D topology
+    #[arg(long, value_enum, default_value_t = Topology::Inflated)]
+    pub(crate) topology: Topology,
+    /// Temporal kernel of the first convolution, odd
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub(crate) stem_kernel: usize,
+    /// Temporal stride of the first convolution
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    pub(crate) stem_stride: usize,
+    /// Temporal kernels of the four stages, odd
+    #[arg(long, default_value = "1,1,3,3", value_name = "A,B,C,D", value_parser = four)]
+    pub(crate) stage_kernels: [usize; 4],
+    /// Temporal strides of the four stages
+    #[arg(long, default_value = "1,1,1,1", value_name = "A,B,C,D", value_parser = four)]
+    pub(crate) stage_strides: [usize; 4],
+    /// Start a new classifier of this size instead of keeping the 2D one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) classes: Option<u32>,
+    /// Names of the new classifier's classes, one a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) labels: Option<PathBuf>,
+    /// Draws what is new
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Frames of a clip
+    #[arg(long, default_value_t = 32, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) frames: u32,
+    /// Step between the frames of a clip
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) frame_step: u32,
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How a 2D kernel fills a temporal one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MethodArg {
+    /// Every frame gets the kernel over the number of frames
+    Mean,
+    /// The middle frame gets the kernel, the others zeros
+    #[value(alias = "center")]
+    Centre,
+}
+
+/// 3D topology.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Topology {
+    /// The 2D topology with a time axis: proven on a still clip
+    Inflated,
+    /// 3D ResNet-RS of the Model Garden: another stem pool, other shortcuts, self-gating; nothing to prove
+    ModelGarden,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ForwardArgs {
+    /// Bundle
+    #[arg(long, value_name = "DIR")]
+    pub(crate) model: PathBuf,
+    /// A safetensors file with `clips`, [N,3,T,H,W], already normalised (T is 1 for images)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// The safetensors file to write, with `logits`, [N,classes]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// cpu, cuda or cuda:N
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: DeviceChoice,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PullArgs {
+    /// A network with published weights, such as resnet-rs-50
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Folder to make [default: a folder of this name where `--model NAME` finds it]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// Shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+fn probability(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
+        _ => Err(format!("`{text}` is no probability, expected a number from 0 to 1")),
+    }
+}
+
+fn four(text: &str) -> Result<[usize; 4], String> {
+    let numbers: Vec<usize> = text.split(',').filter_map(|number| number.trim().parse().ok()).collect();
+    let count = text.split(',').count();
+    match <[usize; 4]>::try_from(numbers) {
+        Ok(numbers) if count == 4 && !numbers.contains(&0) => Ok(numbers),
+        _ => Err(format!("`{text}` is no list of four, expected four numbers of at least 1, such as 1,1,3,3")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn lists_of_four() {
+        assert_eq!(four("1, 2,3,4"), Ok([1, 2, 3, 4]));
+        for bad in ["", "1,2,3", "1,2,3,4,5", "1,2,3,x", "0,1,1,1", "1,2,3,4,x"] {
+            assert!(four(bad).is_err(), "{bad}");
+        }
+    }
+}

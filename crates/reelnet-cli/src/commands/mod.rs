@@ -1,0 +1,14 @@
+//! One file a command.
+
+pub(crate) mod completions;
+pub(crate) mod doctor;
+pub(crate) mod forward;
+pub(crate) mod import;
+pub(crate) mod inflate;
+pub(crate) mod init;
+pub(crate) mod models;
+pub(crate) mod probe;
+pub(crate) mod pull;
+pub(crate) mod tag;
+
+mod bundles;

@@ -1,0 +1,63 @@
+//! `reelnet model pull`
+
+use std::io::{Write, stderr, stdout};
+
+use anyhow::{Context, bail};
+use burn::tensor::Device;
+use reelnet_infer::hub::{self, Published};
+use reelnet_infer::import::{self, ImportOptions};
+use reelnet_infer::{Bundle, Labels};
+use reelnet_models::{NetworkName, presets};
+
+use super::bundles;
+use crate::args::PullArgs;
+use crate::exit::Outcome;
+use crate::output::Progress;
+
+pub(crate) fn pull(args: &PullArgs) -> anyhow::Result<Outcome> {
+    let name: NetworkName = args.name.parse()?;
+    let Some(published) = Published::of(&name) else {
+        let mut known: Vec<String> = presets::all()
+            .into_iter()
+            .filter(|preset| Published::of(&preset.name).is_some())
+            .map(|preset| preset.name.network().to_owned())
+            .collect();
+        known.dedup();
+        bail!(
+            "nobody published weights for `{}` that can be pulled; there are some for {}",
+            args.name,
+            known.join(", ")
+        );
+    };
+    let out = match &args.out {
+        Some(out) => out.clone(),
+        None => bundles::pulled_folder().context("this user has no data folder; name one with --out")?.join(&args.name),
+    };
+    if args.out.is_none() && Bundle::open(&out, &Device::flex()).is_ok() {
+        writeln!(stderr(), "`{}` is there already", args.name)?;
+        writeln!(stdout(), "{}", out.display())?;
+        return Ok(Outcome::Done);
+    }
+    bundles::check_new(&out)?;
+
+    let mut progress = Progress::of_bytes();
+    let mut observer = |done, total| {
+        progress.set_total(total);
+        progress.set(done);
+    };
+    let file = hub::fetch(&published.repository, &mut observer)?;
+    progress.finish();
+
+    let options = ImportOptions {
+        network: Some(name),
+        labels: Some(Labels::imagenet()),
+        source: Some(format!("hub repository {}", published.repository)),
+        ..ImportOptions::default()
+    };
+    let (mut bundle, _) = import::import(&file, options, &Device::flex())?;
+    bundle.manifest.provenance.licence = Some(published.licence.to_owned());
+    bundle.write(&out)?;
+    writeln!(stderr(), "pulled `{}` from {} ({})", args.name, published.repository, published.licence)?;
+    writeln!(stdout(), "{}", out.display())?;
+    Ok(Outcome::Done)
+}

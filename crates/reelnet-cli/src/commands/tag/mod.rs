@@ -1,0 +1,7 @@
+//! `reelnet tag`
+
+mod files;
+mod rows;
+mod run;
+
+pub(crate) use run::tag;

@@ -1,0 +1,34 @@
+//! The `reelnet` command: words, tables, progress bars and exit codes around the other crates.
+//!
+//! stdout is data, stderr is for people. A command is a file in [`commands`]; what it was asked is in [`args`].
+
+mod args;
+mod commands;
+mod device;
+mod exit;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command, ModelCommand};
+use crate::exit::Outcome;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Tag(args) => commands::tag::tag(&args),
+        Command::Probe(args) => commands::probe::probe(&args),
+        Command::Models(args) => commands::models::models(&args),
+        Command::Init(args) => commands::init::init(&args),
+        Command::Import(args) => commands::import::import(&args),
+        Command::Inflate(args) => commands::inflate::inflate(&args),
+        Command::Forward(args) => commands::forward::forward(&args),
+        Command::Model(ModelCommand::Pull(args)) => commands::pull::pull(&args),
+        Command::Doctor(args) => commands::doctor::doctor(&args),
+        Command::Completions(args) => commands::completions::completions(&args),
+    };
+    exit::report(outcome.unwrap_or_else(Outcome::Error))
+}

@@ -1,0 +1,7 @@
+//! What is shown while work goes on, and how rows look.
+
+mod columns;
+mod progress;
+
+pub(crate) use columns::{Align, Columns};
+pub(crate) use progress::Progress;

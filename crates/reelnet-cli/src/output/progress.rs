@@ -1,0 +1,70 @@
+//! Progress of long work: a bar on a terminal, a line now and then elsewhere.
+
+use std::io::{IsTerminal, Write, stderr};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Between two lines where there is no terminal.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// How far a count has come.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    what: &'static str,
+    total: u64,
+    last_line: Option<Instant>,
+}
+
+impl Progress {
+    /// A count of `total` things, such as `files`.
+    pub(crate) fn of(total: u64, what: &'static str) -> Self {
+        let terminal = stderr().is_terminal();
+        let bar = if terminal { ProgressBar::new(total) } else { ProgressBar::hidden() };
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}  {elapsed} elapsed, {eta} left");
+        if let Ok(style) = style {
+            bar.set_style(style);
+        }
+        bar.set_message(what);
+        bar.enable_steady_tick(Duration::from_millis(500));
+        Self { bar, what, total, last_line: (!terminal).then(Instant::now) }
+    }
+
+    /// Bytes of a download.
+    pub(crate) fn of_bytes() -> Self {
+        let progress = Self::of(0, "bytes");
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}, {eta} left") {
+            progress.bar.set_style(style);
+        }
+        progress
+    }
+
+    /// So many are done.
+    pub(crate) fn set(&mut self, done: u64) {
+        self.bar.set_position(done);
+        let (what, total) = (self.what, self.total);
+        if let Some(last) = &mut self.last_line
+            && last.elapsed() >= INTERVAL
+        {
+            *last = Instant::now();
+            // A stderr that is closed is no reason to stop the work.
+            let _ = writeln!(stderr(), "{done} of {total} {what}");
+        }
+    }
+
+    /// The total turned out to be this.
+    pub(crate) fn set_total(&mut self, total: u64) {
+        self.total = total;
+        self.bar.set_length(total);
+    }
+
+    /// Writes something to stdout or stderr without tearing the bar.
+    pub(crate) fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.bar.suspend(write)
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
