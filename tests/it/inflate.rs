@@ -62,7 +62,8 @@ fn every_parameter_has_a_row() {
     assert_eq!(kept.count(Action::Inflated), 5);
     assert_eq!(kept.count(Action::New) + kept.count(Action::Dropped), 0);
 
-    let new = inflate(&image, &config, Method::Mean, Classifier::New { classes: 20 }, 0, &device).expect("one topology");
+    let new =
+        inflate(&image, &config, Method::Mean, Classifier::New { classes: 20 }, 0, &device).expect("one topology");
     assert_eq!((new.count(Action::New), new.count(Action::Dropped)), (2, 2));
     assert_eq!(new.network.config().classes(), 20);
 }

@@ -1,5 +1,14 @@
 //! Every test that crosses a crate, one module a theme.
 
+mod architecture;
+mod bundles;
 mod golden;
+mod hub;
 mod inflate;
+mod scripts;
+mod tag;
 mod weights;
+mod words;
+
+/// The binary that cargo built for these tests.
+const REELNET: &str = env!("CARGO_BIN_EXE_reelnet-under-test");

@@ -28,8 +28,9 @@ fn a_file_of_our_own_loads_exactly() {
     let path = folder.path().join("weights.safetensors");
     let first = network("efficientnet-lite0", 1);
     StateDict::of(&first).write(&path).expect("the disk has room");
-    let (second, report) = load(network("efficientnet-lite0", 2), StateDict::read(&path).expect("our own file"), Strictness::Exact)
-        .expect("nothing missing or unused");
+    let (second, report) =
+        load(network("efficientnet-lite0", 2), StateDict::read(&path).expect("our own file"), Strictness::Exact)
+            .expect("nothing missing or unused");
     assert!(report.is_exact());
     assert_eq!(parameters::values(&first), parameters::values(&second));
 }

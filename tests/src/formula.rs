@@ -35,7 +35,9 @@ pub fn fill(network: Network, bn3_scale: f32) -> Network {
     parameters::replace(network, |parameter| {
         let mut values = values(&parameter.name, &parameter.shape);
         if parameter.name.ends_with(".bn3.weight") {
-            values.iter_mut().for_each(|value| *value *= bn3_scale);
+            for value in &mut values {
+                *value *= bn3_scale;
+            }
         }
         Some(values)
     })

@@ -40,7 +40,8 @@ pub fn read(name: &str) -> Golden {
     let metadata: &HashMap<String, String> = header.metadata().as_ref().expect("metadata");
     let number = |key: &str| metadata[key].parse::<f64>().expect("a number");
     let shape: Vec<usize> = metadata["input_shape"].split(',').map(|axis| axis.parse().expect("a size")).collect();
-    let logits = file.tensor("logits").expect("logits").data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+    let logits =
+        file.tensor("logits").expect("logits").data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count and a power of two")]
     Golden {
         logits: logits.collect(),

@@ -1,4 +1,5 @@
 //! What the tests share.
 
+pub mod command;
 pub mod formula;
 pub mod golden;

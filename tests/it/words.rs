@@ -1,0 +1,94 @@
+//! The words of the command line: help, typos, closed pipes.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use reelnet_tests::command::Sandbox;
+use reelnet_tests::golden;
+use serde_json::Value;
+
+use crate::REELNET;
+
+#[test]
+fn help_names_every_command_and_exit_code() {
+    let help = Sandbox::new(REELNET).run(["--help"]).expect_code(0).stdout;
+    for word in [
+        "tag",
+        "probe",
+        "models",
+        "init",
+        "import",
+        "inflate",
+        "forward",
+        "model",
+        "doctor",
+        "completions",
+        "Exit codes",
+    ] {
+        assert!(help.contains(word), "{help}");
+    }
+}
+
+#[test]
+fn typos_are_answered_with_what_is_near() {
+    let sandbox = Sandbox::new(REELNET);
+    let ended = sandbox.run(["inflat"]).expect_code(2);
+    assert!(ended.stderr.contains("'inflate'"), "{}", ended.stderr);
+    let ended = sandbox.run(["init", "--network", "resnet-rs-51", "--out", "x"]).expect_code(2);
+    assert!(ended.stderr.contains("did you mean `resnet-rs-50`?"), "{}", ended.stderr);
+    let ended = sandbox.run(["tag", "--threshold", "7", "x.mp4"]).expect_code(2);
+    assert!(ended.stderr.contains("expected a number from 0 to 1"), "{}", ended.stderr);
+    let ended = sandbox.run(["tag", "--device", "gpu", "x.mp4"]).expect_code(2);
+    assert!(ended.stderr.contains("expected cpu, cuda or cuda:N"), "{}", ended.stderr);
+}
+
+#[test]
+fn models_are_counted() {
+    let stdout = Sandbox::new(REELNET).run(["models", "--json"]).expect_code(0).stdout;
+    let models: Vec<Value> = serde_json::from_str(&stdout).expect("a JSON array");
+    let row = |name: &str| models.iter().find(|row| row["name"] == name).unwrap_or_else(|| panic!("no {name}"));
+    assert_eq!(row("resnet-rs-420@320")["parameters"], 191_891_656);
+    assert_eq!(row("resnet-rs-50@160")["published"]["top1"], 78.8);
+    assert_eq!(row("resnet3d-rs-50@224")["parameters"], 48_129_840);
+    assert_eq!(row("resnet3d-rs-50@224")["input"], serde_json::json!([3, 32, 224, 224]));
+    assert_eq!(row("efficientnet-lite0@224")["parameters"], 4_652_008);
+}
+
+#[test]
+fn probe_tells_what_a_file_holds() {
+    let sandbox = Sandbox::new(REELNET);
+    sandbox.write("empty.mp4", "");
+    let dog = golden::media("white-dog.mp4").display().to_string();
+    let ended = sandbox.run(["probe", "--json", &dog, "empty.mp4"]).expect_code(1);
+    let rows: Vec<Value> =
+        ended.stdout.lines().map(|line| serde_json::from_str(line).expect("a JSON object a line")).collect();
+    assert_eq!((&rows[0]["status"], &rows[0]["width"], &rows[0]["frames"]), (&"ok".into(), &480.into(), &41.into()));
+    assert_eq!((&rows[1]["status"], &rows[1]["kind"]), (&"failed".into(), &"empty".into()));
+}
+
+#[test]
+fn doctor_finds_this_machine_well() {
+    let ended = Sandbox::new(REELNET).run(["doctor"]);
+    assert!(ended.stdout.contains("arithmetic     right"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("libavcodec"), "{}", ended.stdout);
+}
+
+#[test]
+fn completions_are_scripts() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = Sandbox::new(REELNET).run(["completions", shell]).expect_code(0).stdout;
+        assert!(script.contains("reelnet") && script.contains("inflate"), "{shell}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let sandbox = Sandbox::new(REELNET);
+    let mut child =
+        sandbox.command(["models", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    child.stderr.take().expect("a pipe").read_to_string(&mut stderr).expect("text");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(stderr, "");
+}
