@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Installs what ReelNet needs beyond git and a Rust toolchain, and says what it installs. Nothing is done when nothing is missing.
+# Debian and Ubuntu are installed for; elsewhere the missing things are named.
+set -euo pipefail
+
+# ---- What is missing ----
+need_ffmpeg_major=59 # libavcodec of FFmpeg 5.1
+packages=()
+have() { command -v "$1" >/dev/null 2>&1; }
+
+have pkg-config || packages+=(pkg-config)
+for library in libavcodec libavformat libavutil libswscale; do
+  if ! have pkg-config || ! pkg-config --exists "$library"; then packages+=("$library-dev"); fi
+done
+# bindgen reads FFmpeg's headers with libclang, and libclang needs its own headers beside it.
+if ! ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* /usr/lib64/libclang*.so* >/dev/null 2>&1 && [ -z "${LIBCLANG_PATH:-}" ]; then
+  packages+=(libclang-dev)
+fi
+# The allocator is C.
+if ! have cc && ! have gcc && ! have clang; then packages+=(gcc libc6-dev); fi
+# Tests make videos with the command.
+if [ "${1:-}" = --tests ] && ! have ffmpeg; then packages+=(ffmpeg); fi
+
+# ---- Install ----
+if [ ${#packages[@]} -gt 0 ]; then
+  if ! have apt-get; then
+    echo "setup: missing: ${packages[*]} (Debian's names). Install them with this system's package manager and run again." >&2
+    exit 1
+  fi
+  as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    have sudo || { echo "setup: missing: ${packages[*]}. Run as root: apt-get install ${packages[*]}" >&2; exit 1; }
+    as_root=(sudo)
+  fi
+  echo "setup: installing ${packages[*]}" >&2
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+fi
+
+# ---- Check ----
+have cargo || { echo "setup: no cargo; install a Rust toolchain from rustup.rs and run again." >&2; exit 1; }
+codec=$(pkg-config --modversion libavcodec)
+if [ "${codec%%.*}" -lt "$need_ffmpeg_major" ]; then
+  echo "setup: libavcodec $codec is too old, expected $need_ffmpeg_major or newer (FFmpeg 5.1)." >&2
+  exit 1
+fi

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Every check and every test, cheapest first: what CI runs.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+./scripts/setup.sh --tests
+
+step() { printf '\n==> %s\n' "$*"; "$@"; }
+step ./scripts/check-tree.sh
+step cargo fmt --all --check
+step cargo clippy --workspace --all-targets --locked -- -D warnings
+export RUSTDOCFLAGS="-D warnings"
+step cargo doc --workspace --no-deps --locked --quiet
+# Benches are run once, as tests.
+step cargo test --workspace --locked --quiet
+# The build scripts of burn's CUDA backend download a compiler unless they think that they build documentation; types need none.
+DOCS_RS=1 step cargo check -p reelnet-cli --features cuda --locked --quiet
+echo
+echo "all checks passed"
