@@ -13,9 +13,8 @@ for library in libavcodec libavformat libavutil libswscale; do
   if ! have pkg-config || ! pkg-config --exists "$library"; then packages+=("$library-dev"); fi
 done
 # bindgen reads FFmpeg's headers with libclang, and libclang needs its own headers beside it.
-if ! ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* /usr/lib64/libclang*.so* >/dev/null 2>&1 && [ -z "${LIBCLANG_PATH:-}" ]; then
-  packages+=(libclang-dev)
-fi
+libclang=$(find /usr/lib/llvm-*/lib /usr/lib/*-linux-gnu /usr/lib64 -maxdepth 1 -name 'libclang*.so*' 2>/dev/null | head -1 || true)
+if [ -z "$libclang" ] && [ -z "${LIBCLANG_PATH:-}" ]; then packages+=(libclang-dev); fi
 # The allocator is C.
 if ! have cc && ! have gcc && ! have clang; then packages+=(gcc libc6-dev); fi
 # Tests make videos with the command.

@@ -7,11 +7,11 @@
 NETWORK is a name of timm's (`resnetrs50`, `tf_efficientnet_b0`, …).
 
 `write` fills the network at random, running statistics too, and saves its state dict with
-safetensors.torch.save_file. Beside it, OUT.golden.safetensors holds an `input` [1, 3, 1, 96, 96] and the f64
+safetensors.torch.save_file. Beside it, OUT.golden.safetensors holds `clips` [1, 3, 1, 96, 96] and the f64
 network's `logits`.
 
 `load` loads a file with strict=True, which accepts a file without `num_batches_tracked` but nothing else
-missing or added. Then it runs the tensor `input` of X ([N, 3, 1, H, W] or [N, 3, H, W]) and compares with the
+missing or added. Then it runs the tensor `clips` of X ([N, 3, 1, H, W] or [N, 3, H, W]) and compares with the
 tensor `logits` of Y: the largest difference, relative to the largest logit. Exit code 1 when above tolerance.
 
 `pth` writes one small state dict in the zip format of today's torch.save and in the legacy format of torch
@@ -82,8 +82,8 @@ def write(options: argparse.Namespace) -> None:
     with torch.inference_mode():
         logits = model.double()(image.double()).float()
     golden = options.out.with_suffix(".golden.safetensors")
-    save_file({"input": image[:, :, None].contiguous(), "logits": logits}, golden)
-    print(f"{options.out}: {options.network}, {len(model.state_dict())} tensors; {golden.name}: input and logits")
+    save_file({"clips": image[:, :, None].contiguous(), "logits": logits}, golden)
+    print(f"{options.out}: {options.network}, {len(model.state_dict())} tensors; {golden.name}: clips and logits")
 
 
 def load(options: argparse.Namespace) -> None:
@@ -97,7 +97,7 @@ def load(options: argparse.Namespace) -> None:
     if not (options.input and options.logits):
         return
 
-    images = load_file(options.input)["input"].float()
+    images = load_file(options.input)["clips"].float()
     images = images.squeeze(2) if images.ndim == 5 else images
     found = load_file(options.logits)["logits"].float()
     with torch.inference_mode():

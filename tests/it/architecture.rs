@@ -61,9 +61,9 @@ fn weight_names_are_a_format() {
     ] {
         let name: NetworkName = network.parse().expect("a good name");
         let network = name.config().build(0, &burn::tensor::Device::flex()).expect("a good config");
-        names.push_str(&format!("# {name}\n"));
+        names += &format!("# {name}\n");
         for parameter in parameters::list(&network) {
-            names.push_str(&format!("{} {:?}\n", parameter.name, parameter.shape));
+            names += &format!("{} {:?}\n", parameter.name, parameter.shape);
         }
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/weight-names.txt");

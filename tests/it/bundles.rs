@@ -123,3 +123,99 @@ fn forward_says_what_is_wrong_with_its_input() {
     refused("clips", &[1, 3, 2, 8, 8], "one frame at a time");
     refused("clips", &[0, 3, 1, 8, 8], "every axis to be at least 1");
 }
+
+#[test]
+fn odd_checkpoints_are_errors_and_not_crashes() {
+    let sandbox = Sandbox::new(REELNET);
+    let refused = |tensors: &[(&str, Vec<usize>)], expected: &str| {
+        let mut weights = StateDict::new();
+        for (name, shape) in tensors {
+            weights.insert(*name, WeightTensor::new(shape.clone(), vec![1.0; shape.iter().product()]));
+        }
+        weights.write(&sandbox.path("odd.safetensors")).expect("the disk has room");
+        let ended = sandbox.run(["import", "odd.safetensors", "--partial", "--out", "odd"]).expect_code(2);
+        assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+    };
+    refused(&[("fc.bias", vec![])], "no network here has the 1 tensors");
+    refused(&[("fc.weight", vec![]), ("fc.bias", vec![4])], "no network here has the 2 tensors");
+    refused(&[("_conv_stem.weight", vec![1]), ("_blocks.0._project_conv.weight", vec![])], "no network here");
+    refused(&[("features.0.0.weight", vec![1]), ("features.0.2.block.0.0.weight", vec![1])], "no network here");
+    let ended = sandbox
+        .run(["import", "odd.safetensors", "--partial", "--network", "resnet-50", "--out", "odd"])
+        .expect_code(2);
+    assert!(ended.stderr.contains("not one tensor"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_state_dict_is_found_beside_an_optimisers_state() {
+    let sandbox = Sandbox::new(REELNET);
+    let name: reelnet_models::NetworkName = "efficientnet-lite0".parse().expect("a good name");
+    let network = |seed| name.config().build(seed, &burn::tensor::Device::flex()).expect("a good config");
+    let mut file = StateDict::new();
+    for (prefix, seed) in [("state_dict.module.", 1), ("state_dict_ema.module.", 2)] {
+        for (name, tensor) in StateDict::of(&network(seed)) {
+            file.insert(format!("{prefix}{name}"), tensor);
+        }
+    }
+    file.insert("optimizer.state.0.momentum_buffer", WeightTensor::new(vec![2], vec![0.0; 2]));
+    file.write(&sandbox.path("checkpoint.safetensors")).expect("the disk has room");
+    for (out, more, seed) in [("raw", &[][..], 1), ("ema", &["--key", "state_dict_ema"][..], 2)] {
+        let ended = sandbox.run(["import", "checkpoint.safetensors", "--out", out].iter().chain(more)).expect_code(0);
+        assert!(ended.stderr.contains("all 247 tensors fit") && ended.stderr.contains("hint:"), "{}", ended.stderr);
+        let read = StateDict::read(&sandbox.path(out).join("weights.safetensors")).expect("weights");
+        assert!(read == StateDict::of(&network(seed)), "{out}");
+    }
+}
+
+#[test]
+fn sizes_beyond_memory_are_refused() {
+    let sandbox = Sandbox::new(REELNET);
+    sandbox.run(["init", "--network", "resnet-rs-26", "--classes", "2", "--out", "b"]).expect_code(0);
+    for more in [["--stem-kernel", "1000000001"], ["--stem-stride", "18446744073709551615"], ["--stem-kernel", "4"]] {
+        let ended = sandbox.run(["inflate", "--model", "b", "--out", "x"].iter().chain(&more)).expect_code(2);
+        assert!(ended.stderr.contains("temporal"), "{}", ended.stderr);
+        assert!(!sandbox.path("x").exists());
+    }
+    let manifest = fs::read_to_string(sandbox.path("b/model.toml")).expect("a manifest");
+    for (from, to, expected) in [
+        ("crop = 160", "crop = 0", "pixels.crop is 0"),
+        ("dropout = 0.25", "dropout = 7.0", "dropout is 7"),
+        ("width = 1.0", "width = 1e9", "width 1000000000"),
+    ] {
+        sandbox.write("b/model.toml", manifest.replace(from, to));
+        let ended = sandbox.run(["tag", "--model", "b", "x.mp4"]).expect_code(2);
+        assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_network_that_answers_the_same_to_all_proves_nothing() {
+    let sandbox = Sandbox::new(REELNET);
+    sandbox.run(["init", "--network", "resnet-rs-26", "--classes", "2", "--out", "b"]).expect_code(0);
+    let path = sandbox.path("b/weights.safetensors");
+    let mut weights = StateDict::read(&path).expect("weights");
+    weights.insert("fc.weight", WeightTensor::new(vec![2, 2048], vec![0.0; 4096]));
+    weights.insert("fc.bias", WeightTensor::new(vec![2], vec![1.0; 2]));
+    weights.write(&path).expect("the disk has room");
+    let ended = sandbox.run(["inflate", "--model", "b", "--out", "x"]).expect_code(1);
+    assert!(ended.stdout.contains("proof FAILS"), "{}", ended.stdout);
+    assert!(!sandbox.path("x").exists());
+}
+
+#[test]
+fn only_files_are_replaced() {
+    let sandbox = Sandbox::new(REELNET);
+    sandbox.run(["init", "--network", "efficientnet-lite0", "--classes", "2", "--out", "b"]).expect_code(0);
+    let mut input = StateDict::new();
+    input.insert("clips", WeightTensor::new(vec![1, 3, 1, 8, 8], vec![0.0; 192]));
+    input.write(&sandbox.path("x.safetensors")).expect("the disk has room");
+    fs::create_dir(sandbox.path("folder")).expect("a folder");
+    let forward =
+        |output: &str| sandbox.run(["forward", "--model", "b", "--input", "x.safetensors", "--output", output]);
+    assert!(forward("folder").expect_code(2).stderr.contains("no regular file"));
+    sandbox.write("target.safetensors", "old");
+    std::os::unix::fs::symlink("target.safetensors", sandbox.path("link.safetensors")).expect("a link");
+    forward("link.safetensors").expect_code(0);
+    assert!(sandbox.path("link.safetensors").is_symlink(), "a link is followed");
+    assert!(StateDict::read(&sandbox.path("target.safetensors")).is_ok());
+}

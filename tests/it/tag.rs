@@ -30,7 +30,7 @@ fn broken_files_are_rows_and_the_rest_is_tagged() {
     let sandbox = Sandbox::new(REELNET);
     let dog = fs::read(golden::media("white-dog.mp4")).expect("the clip is there");
     for index in 0..20 {
-        sandbox.write(&format!("my videos/{:02} good.mp4", index), &dog);
+        sandbox.write(&format!("my videos/{index:02} good.mp4"), &dog);
     }
     sandbox.write("my videos/empty.mp4", "");
     sandbox.write("my videos/zeros.mp4", vec![0; 100_000]);

@@ -92,3 +92,19 @@ fn a_closed_pipe_is_no_error() {
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
     assert_eq!(stderr, "");
 }
+
+#[test]
+fn words_that_nobody_can_read_are_no_failure() {
+    let sandbox = Sandbox::new(REELNET);
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device that is always full");
+    let dog = golden::media("white-dog.mp4").display().to_string();
+    let code = |words: &[&str]| {
+        sandbox.command(words).stdout(Stdio::null()).stderr(full()).status().expect("it starts").code()
+    };
+    assert_eq!(code(&["tag", "--clips", "1", &dog]), Some(0));
+    assert_eq!(code(&["init", "--network", "efficientnet-lite0", "--out", "b"]), Some(0));
+    assert_eq!(code(&["tag", "--model", "absent", &dog]), Some(2));
+    // Data that cannot be written is another matter.
+    let ended = sandbox.command(["models"]).stdout(full()).output().expect("it starts");
+    assert_eq!(ended.status.code(), Some(2));
+}

@@ -138,6 +138,9 @@ pub(crate) struct ImportArgs {
     /// Names of the classes, one a line [default: ImageNet's or Kinetics', by their number]
     #[arg(long, value_name = "FILE")]
     pub(crate) labels: Option<PathBuf>,
+    /// Where a checkpoint holds several sets of weights, the one under this key, such as `state_dict_ema`
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
     /// Take what fits, and say what does not
     #[arg(long)]
     pub(crate) partial: bool,

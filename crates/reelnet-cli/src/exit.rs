@@ -9,6 +9,8 @@
 use std::io;
 use std::process::ExitCode;
 
+use crate::output::say;
+
 /// How a command ended.
 pub(crate) enum Outcome {
     /// Code 0.
@@ -20,7 +22,6 @@ pub(crate) enum Outcome {
 }
 
 /// The code of an outcome, after an error was told.
-#[expect(clippy::print_stderr, reason = "the one place where errors are told")]
 pub(crate) fn report(outcome: Outcome) -> ExitCode {
     match outcome {
         Outcome::Done => ExitCode::SUCCESS,
@@ -28,7 +29,7 @@ pub(crate) fn report(outcome: Outcome) -> ExitCode {
         // `reelnet tag … | head` closes the pipe when it has seen enough: nothing is wrong.
         Outcome::Error(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Outcome::Error(error) => {
-            eprintln!("error: {}", told(&error));
+            say(format_args!("error: {}", told(&error)));
             ExitCode::from(2)
         }
     }

@@ -1,6 +1,7 @@
 //! A folder that is a model: `model.toml`, `weights.safetensors`, `labels.txt`, and nothing else needed.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use burn::tensor::Device;
@@ -35,7 +36,7 @@ impl Bundle {
         Self::read(path, device).map_err(|kind| kind.at(path))
     }
 
-    /// Writes a folder that is new or empty. Its weights are written last, so an interrupted write is no bundle.
+    /// Writes a folder that is new or empty, whole or not at all.
     ///
     /// # Errors
     /// If the folder holds something already, or the disk says no.
@@ -63,17 +64,37 @@ impl Bundle {
     }
 
     fn write_parts(&self, path: &Path) -> Result<(), Kind> {
+        if let Some(complaint) = self.manifest.complaint() {
+            return Err(Kind::Manifest(complaint));
+        }
         let io = |file| move |source| Kind::File { file, source };
-        fs::create_dir_all(path).map_err(io("the folder"))?;
-        if fs::read_dir(path).map_err(io("the folder"))?.next().is_some() {
+        if fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()) || path.is_file() {
             return Err(Kind::Exists);
         }
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::create_dir_all(parent).map_err(io("the folder"))?;
+        // Written beside its place and then moved there: a folder that exists is a whole bundle.
+        let temporary = tempfile::Builder::new().prefix(".reelnet-").tempdir_in(parent).map_err(io("the folder"))?;
         let manifest = toml::to_string(&self.manifest).map_err(|error| Kind::Manifest(error.to_string()))?;
-        fs::write(path.join(MANIFEST), manifest).map_err(io(MANIFEST))?;
-        fs::write(path.join(LABELS), self.labels.to_text()).map_err(io(LABELS))?;
-        StateDict::of(&self.network).write(&path.join(WEIGHTS))?;
+        fs::write(temporary.path().join(MANIFEST), manifest).map_err(io(MANIFEST))?;
+        fs::write(temporary.path().join(LABELS), self.labels.to_text()).map_err(io(LABELS))?;
+        StateDict::of(&self.network)
+            .write(&temporary.path().join(WEIGHTS))
+            .map_err(|error| WeightsError { path: path.join(WEIGHTS), ..error })?;
+        share(temporary.path()).map_err(io("the folder"))?;
+        // An empty folder may be in its place.
+        fs::rename(temporary.path(), path).map_err(io("the folder"))?;
+        // What was renamed is no longer there to be removed.
+        let _ = temporary.keep();
         Ok(())
     }
+}
+
+/// Temporary folders are private; a bundle is as readable as the folder it lies in.
+fn share(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let parent = fs::metadata(folder.parent().unwrap_or(Path::new(".")))?.permissions().mode();
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700 | (parent & 0o055)))
 }
 
 /// Labels and network have to be the ones that were written together.

@@ -24,9 +24,7 @@ pub enum BundleErrorKind {
     #[error("there is no such folder; `reelnet init`, `import` and `model pull` make bundles")]
     NotFound,
     /// A part is missing or unreadable.
-    #[error(
-        "`{file}` cannot be read or written ({source}); a bundle holds model.toml, weights.safetensors and labels.txt"
-    )]
+    #[error("{file} cannot be read or written: {source}")]
     File {
         /// The part.
         file: &'static str,

@@ -167,7 +167,8 @@ fn checked(repository: &str, path: PathBuf) -> Result<PathBuf, HubError> {
     Ok(path)
 }
 
-fn sha256(path: &Path) -> io::Result<String> {
+/// SHA-256 of a file, in hexadecimal.
+pub(crate) fn sha256(path: &Path) -> io::Result<String> {
     let (mut file, mut hasher) = (File::open(path)?, Sha256::new());
     let mut buffer = vec![0; 1 << 20];
     loop {

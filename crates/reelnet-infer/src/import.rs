@@ -8,11 +8,11 @@ use reelnet_models::weights::{
     LoadReport, Naming, StateDict, Strictness, WeightsError, WeightsErrorKind, load, rename,
 };
 use reelnet_models::{ConfigError, NetworkConfig, NetworkName, parameters, presets};
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::bundle::Bundle;
-use crate::labels::{Labels, hex};
+use crate::hub::sha256;
+use crate::labels::Labels;
 use crate::manifest::{Manifest, Provenance};
 
 /// A file that became no bundle.
@@ -35,6 +35,14 @@ pub enum ImportError {
         /// How many tensors it holds.
         tensors: usize,
     },
+    /// Not one tensor is the network's.
+    #[error("not one tensor of `{path}` is of {network}; leave out --network to have it recognised")]
+    NothingFits {
+        /// The file.
+        path: String,
+        /// The network.
+        network: String,
+    },
     /// The labels are not as many as the classes.
     #[error("the weights have {classes} classes, and there are {labels} labels")]
     Labels {
@@ -54,20 +62,35 @@ pub struct ImportOptions {
     pub labels: Option<Labels>,
     /// Whether weights may be missing or left over.
     pub strictness: Strictness,
+    /// The key that the weights stand under, where a file holds several sets.
+    pub key: Option<String>,
     /// Where the file came from, if not from the disk.
     pub source: Option<String>,
+}
+
+/// What an import gave.
+#[derive(Debug)]
+pub struct Imported {
+    /// The bundle.
+    pub bundle: Bundle,
+    /// What fitted and what did not.
+    pub report: LoadReport,
+    /// The file could as well be timm's own EfficientNet, whose weights look alike and are padded symmetrically.
+    pub ambiguous: bool,
 }
 
 /// Reads a weight file in timm's, torchvision's or `efficientnet_pytorch`'s names, and makes a bundle of it.
 ///
 /// # Errors
 /// If the file cannot be read, or fits no network, or not the one that was named.
-pub fn import(path: &Path, options: ImportOptions, device: &Device) -> Result<(Bundle, LoadReport), ImportError> {
-    let weights = StateDict::read(path)?;
+pub fn import(path: &Path, options: ImportOptions, device: &Device) -> Result<Imported, ImportError> {
+    let weights = StateDict::read_under(path, options.key.as_deref())?;
     let naming = Naming::of(&weights);
     let weights = rename(weights, naming);
 
-    let classes = ["fc.bias", "classifier.bias"].iter().find_map(|name| weights.get(name)).map(|bias| bias.shape[0]);
+    let bias = ["fc.bias", "classifier.bias"].iter().find_map(|name| weights.get(name));
+    let classes = bias.and_then(|bias| bias.shape.first().copied());
+    let recognised = options.network.is_none();
     let name = match options.network {
         Some(name) => name,
         None => recognise(&weights)
@@ -89,18 +112,23 @@ pub fn import(path: &Path, options: ImportOptions, device: &Device) -> Result<(B
     if labels.len() != config.classes() {
         return Err(ImportError::Labels { classes: config.classes(), labels: labels.len() });
     }
-    let bytes = std::fs::read(path).map_err(|error| WeightsError { path: path.to_owned(), kind: error.into() })?;
+    if report.loaded.is_empty() {
+        return Err(ImportError::NothingFits { path: path.display().to_string(), network: name.to_string() });
+    }
+    let sha256 = sha256(path).map_err(|error| WeightsError { path: path.to_owned(), kind: error.into() })?;
     let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let provenance =
-        Provenance { source: options.source.unwrap_or(file), sha256: Some(hex(&Sha256::digest(bytes))), licence: None };
+    let provenance = Provenance { source: options.source.unwrap_or(file), sha256: Some(sha256), licence: None };
     let manifest = Manifest::new(&name, config, &labels, provenance);
-    Ok((Bundle { manifest, network, labels }, report))
+    let ambiguous = recognised && naming == Naming::Timm && matches!(manifest.network, NetworkConfig::Efficientnet(_));
+    Ok(Imported { bundle: Bundle { manifest, network, labels }, report, ambiguous })
 }
 
 /// The network whose parameters have these names and shapes, whatever the classifier's size.
 fn recognise(weights: &StateDict) -> Option<NetworkName> {
     let shapes = |name: &str| weights.get(name).map(|tensor| without_time(&tensor.shape));
-    presets::all().into_iter().map(|preset| preset.name).find(|name| {
+    // Names without their sizes: the weights do not say which they were trained at, so the usual one is taken.
+    let names = presets::all().into_iter().filter_map(|preset| preset.name.network().parse::<NetworkName>().ok());
+    names.into_iter().find(|name| {
         let Ok(network) = name.config().build(0, &Device::flex()) else { return false };
         let parameters = parameters::list(&network);
         let classifier = name.config().classifier();
@@ -108,7 +136,7 @@ fn recognise(weights: &StateDict) -> Option<NetworkName> {
             && parameters.iter().all(|parameter| {
                 let wanted = without_time(&parameter.shape);
                 shapes(&parameter.name).is_some_and(|shape| {
-                    shape == wanted || (parameter.name.starts_with(classifier) && shape[1..] == wanted[1..])
+                    shape == wanted || (parameter.name.starts_with(classifier) && shape.get(1..) == wanted.get(1..))
                 })
             })
     })

@@ -38,6 +38,7 @@ impl Labels {
 
     /// A name a line; empty lines at the end do not count.
     pub fn lines(text: &str) -> Self {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         Self(text.trim_end().lines().map(|line| line.trim().to_owned()).collect())
     }
 

@@ -21,7 +21,7 @@ pub mod tag;
 
 pub use batch::clip_batch;
 pub use bundle::Bundle;
-pub use classifier::Classifier;
+pub use classifier::{Classifier, ScoreError};
 pub use error::{BundleError, BundleErrorKind};
 pub use labels::Labels;
 pub use manifest::{ClipSettings, Manifest, Provenance};

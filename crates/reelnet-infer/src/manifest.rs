@@ -10,6 +10,11 @@ use crate::pixels::Pixels;
 /// The version of the format, raised when an older binary could misread a newer bundle.
 pub(crate) const FORMAT: u32 = 1;
 
+/// Frames of a clip, and steps between them, at most: a clip has to fit into memory.
+const MAX_FRAMES: usize = 4096;
+/// Bytes of a clip at most.
+const MAX_CLIP_BYTES: u64 = 1 << 30;
+
 /// Everything but weights and labels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,11 +83,20 @@ impl Manifest {
         if self.format != FORMAT {
             return Some(format!("format is {}, and this reelnet reads format {FORMAT}", self.format));
         }
-        if self.clip.frames == 0 || self.clip.frame_step == 0 {
-            return Some("clip.frames and clip.frame_step have to be at least 1".to_owned());
+        let ClipSettings { frames, frame_step } = self.clip;
+        if !(1..=MAX_FRAMES).contains(&frames) || !(1..=MAX_FRAMES).contains(&frame_step) {
+            return Some(format!(
+                "clip.frames is {frames} and clip.frame_step {frame_step}, expected 1 to {MAX_FRAMES}"
+            ));
         }
         if self.network.is_image() && self.clip.frames != 1 {
             return Some(format!("clip.frames is {}, and an image network takes 1", self.clip.frames));
+        }
+        let bytes = frames as u64 * u64::from(self.pixels.crop).pow(2) * 3;
+        if bytes > MAX_CLIP_BYTES {
+            return Some(format!(
+                "a clip has {bytes} bytes, expected at most {MAX_CLIP_BYTES}: fewer frames or pixels"
+            ));
         }
         self.pixels.complaint()
     }

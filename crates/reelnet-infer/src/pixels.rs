@@ -73,11 +73,13 @@ impl Pixels {
         if self.crop == 0 || self.crop > self.resize {
             return Some(format!("pixels.crop is {}, expected 1 to pixels.resize ({})", self.crop, self.resize));
         }
-        if self.resize > 4096 {
-            return Some(format!("pixels.resize is {}, expected at most 4096", self.resize));
+        if self.resize > 8192 {
+            return Some(format!("pixels.resize is {}, expected at most 8192", self.resize));
         }
-        if !self.mean.iter().chain(&self.deviation).all(|value| value.is_finite()) || self.deviation.contains(&0.0) {
-            return Some("pixels.mean and pixels.deviation have to be finite, and no deviation 0".to_owned());
+        if !self.mean.iter().all(|mean| mean.is_finite())
+            || !self.deviation.iter().all(|value| (1e-3..=1e6).contains(value))
+        {
+            return Some("pixels.mean has to be finite, and pixels.deviation from 0.001 to 1000000".to_owned());
         }
         None
     }

@@ -4,11 +4,13 @@ use std::path::Path;
 use std::time::Instant;
 
 use reelnet_clips::{ClipError, Decoder, Limits, plan};
-use reelnet_models::ConfigError;
 use thiserror::Error;
 
-use crate::classifier::Classifier;
+use crate::classifier::{Classifier, ScoreError};
 use crate::scores::Scores;
+
+/// Bytes of clips that are decoded before they are scored: one pass for all usual settings, and a bound for the others.
+const DECODED_BYTES: usize = 128 << 20;
 
 /// What a file gave.
 #[derive(Debug)]
@@ -42,12 +44,13 @@ pub enum TagError {
     /// Nothing could be decoded.
     #[error(transparent)]
     Clip(#[from] ClipError),
-    /// The model does not take what its own manifest asks for.
+    /// The model and its own manifest do not fit.
     #[error(transparent)]
-    Network(#[from] ConfigError),
+    Score(#[from] ScoreError),
 }
 
-/// Decodes `clips` clips, evenly over the whole video and in one pass, and scores them.
+/// Decodes `clips` clips, evenly over the whole video, and scores them: in one pass, or in several if the clips together would
+/// take too much memory.
 ///
 /// Of a damaged file, what could be decoded is scored, and the damage is told.
 ///
@@ -57,19 +60,24 @@ pub fn tag_file(path: &Path, classifier: &Classifier, clips: usize, limits: &Lim
     let manifest = &classifier.bundle().manifest;
     let mut lap = Lap(Instant::now());
     let mut decoder = Decoder::open(path, limits)?;
-    let index_seconds = lap.seconds();
-    let index = decoder.index();
-    let duration_seconds = index.info.duration_seconds;
-    let damage = index.info.damage().map(|kind| ClipError { path: path.to_owned(), kind });
+    let mut seconds = Seconds { index: lap.seconds(), ..Seconds::default() };
+    let info = &decoder.index().info;
+    let duration_seconds = if info.is_image { 0.0 } else { info.duration_seconds };
+    let mut damage = info.damage().map(|kind| ClipError { path: path.to_owned(), kind });
     // An image, or a video of one frame, would only be looked at again and again.
-    let clips = if index.frames() == 1 { 1 } else { clips };
-    let plans = plan::uniform(index.timeline(), &manifest.clip_spec(), clips);
-    let salvage = decoder.clips_salvaging(&plans, &manifest.pixels.geometry())?;
-    let clips: Vec<_> = salvage.clips.into_iter().flatten().collect();
-    let decode_seconds = lap.seconds();
-    let scores = classifier.score(&clips)?;
-    let damage = salvage.error.or(damage);
-    let seconds = Seconds { index: index_seconds, decode: decode_seconds, score: lap.seconds() };
+    let clips = if decoder.index().frames() == 1 { 1 } else { clips };
+    let plans = plan::uniform(decoder.index().timeline(), &manifest.clip_spec(), clips);
+
+    let clip_bytes = manifest.clip.frames * (manifest.pixels.crop as usize).pow(2) * 3;
+    let mut scores = Vec::with_capacity(plans.len());
+    for plans in plans.chunks((DECODED_BYTES / clip_bytes.max(1)).max(1)) {
+        let salvage = decoder.clips_salvaging(plans, &manifest.pixels.geometry())?;
+        seconds.decode += lap.seconds();
+        let clips: Vec<_> = salvage.clips.into_iter().flatten().collect();
+        scores.extend(classifier.score(&clips)?);
+        seconds.score += lap.seconds();
+        damage = salvage.error.or(damage);
+    }
     match (Scores::mean(&scores), damage) {
         (Some(mean), damage) => Ok(FileScores { scores: mean, clips: scores.len(), duration_seconds, seconds, damage }),
         (None, Some(error)) => Err(error.into()),

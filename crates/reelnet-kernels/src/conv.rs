@@ -4,6 +4,7 @@ use burn::tensor::module::{conv2d, conv3d};
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Slice, Tensor};
 
+use crate::layout::{channels_last, contiguous};
 use crate::window::{Border, Window};
 
 /// Convolves features; 2D convolutions are the ones with a temporal kernel of 1.
@@ -74,11 +75,7 @@ fn spatial(
     );
     let output = conv2d(images, weight, bias, options);
     let [_, channels, height, width] = output.dims();
-    // The reshape to two axes is what makes the transposed view contiguous.
-    output
-        .permute([0, 2, 3, 1])
-        .reshape([batch * frames * height * width, channels])
-        .reshape([batch, frames, height, width, channels])
+    contiguous(output.permute([0, 2, 3, 1]), [batch, frames, height, width, channels])
 }
 
 /// A kernel of one pixel: a 2D convolution over frames by pixels.
@@ -96,10 +93,7 @@ fn temporal(
     let options = ConvOptions::new_with_padding([window.stride[0], 1], [window.padding[0], (0, 0)], [1; 2], groups);
     let output = conv2d(table, weight, bias, options);
     let [_, channels, frames, _] = output.dims();
-    output
-        .permute([0, 2, 3, 1])
-        .reshape([batch * frames * height * width, channels])
-        .reshape([batch, frames, height, width, channels])
+    contiguous(output.permute([0, 2, 3, 1]), [batch, frames, height, width, channels])
 }
 
 fn volumetric(
@@ -117,12 +111,7 @@ fn volumetric(
         (features.pad([(0, 0), frames, height, width, (0, 0)], 0.0), [0; 3])
     };
     let options = ConvOptions::new(window.stride, padding, [1; 3], groups);
-    let output = conv3d(features.permute([0, 4, 1, 2, 3]), weight, bias, options);
-    let [batch, channels, frames, height, width] = output.dims();
-    output
-        .permute([0, 2, 3, 4, 1])
-        .reshape([batch * frames * height * width, channels])
-        .reshape([batch, frames, height, width, channels])
+    channels_last(conv3d(features.permute([0, 4, 1, 2, 3]), weight, bias, options))
 }
 
 fn pointwise(features: Tensor<5>, weight: Tensor<5>, bias: Option<Tensor<1>>, stride: [usize; 3]) -> Tensor<5> {

@@ -7,11 +7,13 @@
 //! This crate knows no networks, no files and no videos.
 
 mod conv;
+mod layout;
 mod norm;
 mod pool;
 mod window;
 
 pub use conv::conv;
+pub use layout::channels_last;
 pub use norm::{BatchStatistics, affine, batch_norm_train};
 pub use pool::{average_pool, global_average, max_pool};
 pub use window::{Border, Padding, Window};

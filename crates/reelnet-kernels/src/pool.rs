@@ -5,6 +5,7 @@ use burn::tensor::module::{avg_pool2d, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 
 use crate::conv::pad_frames;
+use crate::layout::contiguous;
 use crate::window::{Border, Window};
 
 /// The largest value in each window; padding never wins.
@@ -68,10 +69,7 @@ fn over_space(features: Tensor<5>, pool: impl FnOnce(Tensor<4>) -> Tensor<4>) ->
     let images = features.reshape([batch * frames, height, width, channels]).permute([0, 3, 1, 2]);
     let pooled = pool(images);
     let [_, _, height, width] = pooled.dims();
-    pooled
-        .permute([0, 2, 3, 1])
-        .reshape([batch * frames * height * width, channels])
-        .reshape([batch, frames, height, width, channels])
+    contiguous(pooled.permute([0, 2, 3, 1]), [batch, frames, height, width, channels])
 }
 
 /// Applies a 2D operation to every sample as a table `[batch, 1, frames, height * width * channels]`.

@@ -38,18 +38,32 @@ pub enum ConfigError {
         /// As asked for.
         width: f64,
     },
-    /// A temporal kernel without a middle.
-    #[error("temporal kernel {kernel} has no middle frame, expected an odd number")]
+    /// A temporal kernel without a middle, or longer than any clip.
+    #[error("temporal kernel {kernel} is no odd number from 1 to 63")]
     TemporalKernel {
         /// As asked for.
         kernel: usize,
     },
-    /// A temporal stride of zero.
-    #[error("a temporal stride is 0, expected at least 1")]
-    TemporalStride,
+    /// A temporal stride of zero, or longer than any clip.
+    #[error("temporal stride {stride} is no number from 1 to 16")]
+    TemporalStride {
+        /// As asked for.
+        stride: usize,
+    },
+    /// A share that is none.
+    #[error("{name} is {rate}, expected a number from 0 to below 1")]
+    Rate {
+        /// The key.
+        name: &'static str,
+        /// As asked for.
+        rate: f64,
+    },
     /// A classifier without outputs.
-    #[error("a classifier needs at least 1 class")]
-    Classes,
+    #[error("a classifier of {classes} classes is none, expected 1 to 1000000")]
+    Classes {
+        /// As asked for.
+        classes: usize,
+    },
     /// The input does not fit the network.
     #[error("{network} cannot take clips of {frames} frames at {height}×{width}: {why}")]
     Input {
@@ -69,5 +83,17 @@ pub enum ConfigError {
 impl ConfigError {
     pub(crate) fn check_width(width: f64) -> Result<(), Self> {
         if (0.1..=8.0).contains(&width) { Ok(()) } else { Err(Self::Width { width }) }
+    }
+
+    pub(crate) fn check_temporal_kernel(kernel: usize) -> Result<(), Self> {
+        if kernel % 2 == 1 && kernel <= 63 { Ok(()) } else { Err(Self::TemporalKernel { kernel }) }
+    }
+
+    pub(crate) fn check_temporal_stride(stride: usize) -> Result<(), Self> {
+        if (1..=16).contains(&stride) { Ok(()) } else { Err(Self::TemporalStride { stride }) }
+    }
+
+    pub(crate) fn check_rate(name: &'static str, rate: f64) -> Result<(), Self> {
+        if (0.0..1.0).contains(&rate) { Ok(()) } else { Err(Self::Rate { name, rate }) }
     }
 }

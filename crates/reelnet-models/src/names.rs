@@ -11,6 +11,8 @@ use crate::resnet::{BLOCKS, ModelGardenConfig, ResNetConfig, Temporal};
 
 /// Frames of a 3D network's clip, and the step between them, in the published Kinetics recipe.
 const VIDEO_CLIP: (usize, usize) = (32, 2);
+/// Largest side of an image, in pixels.
+const MAX_SIZE: usize = 4096;
 /// Classes of Kinetics-400.
 const KINETICS_CLASSES: usize = 400;
 
@@ -71,7 +73,9 @@ impl FromStr for NetworkName {
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let unknown = || ConfigError::Name { name: text.to_owned(), suggestion: nearest(text) };
         let (network, size) = match text.split_once('@') {
-            Some((network, size)) => (network, Some(size.parse().ok().filter(|&size| size > 0).ok_or_else(unknown)?)),
+            Some((network, size)) => {
+                (network, Some(number(size).filter(|size| (1..=MAX_SIZE).contains(size)).ok_or_else(unknown)?))
+            }
             None => (text, None),
         };
         let (config, usual) = parse(network, size).ok_or_else(unknown)?;
@@ -98,7 +102,7 @@ fn parse(network: &str, size: Option<usize>) -> Option<(NetworkConfig, usize)> {
             config.classes = KINETICS_CLASSES;
             return Some((NetworkConfig::Resnet(config.inflated(Temporal::default())), 224));
         }
-        let depth = rest.strip_prefix("rs-")?.parse().ok()?;
+        let depth = number(rest.strip_prefix("rs-")?)?;
         return Some((NetworkConfig::Resnet3dRs(ModelGardenConfig::new(depth)), 224));
     }
     let (config, usual) = image_resnet(network.strip_prefix("resnet-")?, size)?;
@@ -108,7 +112,7 @@ fn parse(network: &str, size: Option<usize>) -> Option<(NetworkConfig, usize)> {
 /// `rs-50`, `50`, `200-d-se`.
 fn image_resnet(text: &str, size: Option<usize>) -> Option<(ResNetConfig, usize)> {
     if let Some(depth) = text.strip_prefix("rs-") {
-        let depth = depth.parse().ok()?;
+        let depth = number(depth)?;
         let of_depth = || RESNET_RS.iter().filter(move |row| row.depth == depth);
         // A published size brings its recipe; any other takes that of the depth's largest.
         let row = of_depth().find(|row| Some(row.size) == size).or_else(|| of_depth().next_back());
@@ -116,11 +120,10 @@ fn image_resnet(text: &str, size: Option<usize>) -> Option<(ResNetConfig, usize)
         if let Some(row) = row {
             (config.dropout, config.drop_path) = (row.dropout, row.drop_path);
         }
-        let usual = of_depth().next().map_or(if depth < 50 { 160 } else { 256 }, |row| row.size);
-        return Some((config, usual));
+        return Some((config, usual_size(depth)));
     }
     let mut parts = text.split('-');
-    let mut config = ResNetConfig::plain(parts.next()?.parse().ok().filter(|&depth: &usize| depth <= 200)?);
+    let mut config = ResNetConfig::plain(number(parts.next()?).filter(|&depth| depth <= 200)?);
     let mut rest = parts.next();
     if rest == Some("d") {
         config = config.with_d();
@@ -131,6 +134,22 @@ fn image_resnet(text: &str, size: Option<usize>) -> Option<(ResNetConfig, usize)
         rest = parts.next();
     }
     rest.is_none().then_some((config, 224))
+}
+
+/// The size at which a depth's weights were published (timm's ResNet-RS), and for the scaling study's depths a near one.
+fn usual_size(depth: usize) -> usize {
+    match depth {
+        26 | 50 => 160,
+        101 => 192,
+        400 | 420 => 320,
+        _ => 256,
+    }
+}
+
+/// Digits without a sign or zeros before them, so that a network has one name.
+fn number(text: &str) -> Option<usize> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    if plain { text.parse().ok() } else { None }
 }
 
 fn known_depth(config: &NetworkConfig) -> bool {
@@ -176,7 +195,7 @@ mod tests {
     fn a_published_size_brings_its_recipe() {
         let NetworkConfig::Resnet(config) = parsed("resnet-rs-350@320").config().clone() else { panic!("a ResNet") };
         assert_eq!((config.dropout, config.drop_path), (0.4, 0.1));
-        assert_eq!(parsed("resnet-rs-152").size(), 192);
+        assert_eq!(parsed("resnet-rs-152").size(), 256);
         assert_eq!(parsed("resnet-rs-152@300").size(), 300);
     }
 
@@ -202,7 +221,9 @@ mod tests {
         );
         assert!("resnet3d-rs-420".parse::<NetworkName>().is_err());
         assert!("efficientnet-b9".parse::<NetworkName>().is_err());
-        assert!("resnet-rs-50@0".parse::<NetworkName>().is_err());
+        for bad in ["resnet-rs-50@0", "resnet-rs-50@99999", "resnet-rs-+50", "resnet-rs-050", "resnet-rs-50@0160"] {
+            assert!(bad.parse::<NetworkName>().is_err(), "{bad}");
+        }
         assert!("resnet-50-se-d".parse::<NetworkName>().is_err());
         assert!("".parse::<NetworkName>().is_err());
     }

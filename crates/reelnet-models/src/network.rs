@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use reelnet_kernels::Border;
+use reelnet_kernels::{Border, channels_last};
 use serde::{Deserialize, Serialize};
 
 use crate::count::CountPass;
@@ -32,8 +32,8 @@ impl NetworkConfig {
     /// # Errors
     /// If the config describes no network.
     pub fn build(&self, seed: u64, device: &Device) -> Result<Network, ConfigError> {
-        if self.classes() == 0 {
-            return Err(ConfigError::Classes);
+        if !(1..=1_000_000).contains(&self.classes()) {
+            return Err(ConfigError::Classes { classes: self.classes() });
         }
         let mut builder = Builder::new(device, seed);
         let body = match self {
@@ -70,6 +70,17 @@ impl NetworkConfig {
             Self::Resnet(config) => config.temporal.is_none(),
             Self::Resnet3dRs(_) => false,
             Self::Efficientnet(_) => true,
+        }
+    }
+
+    /// Frames of the clip for one frame before the head: 1 for an image network.
+    pub fn temporal_stride(&self) -> usize {
+        match self {
+            Self::Resnet(config) => {
+                config.temporal.map_or(1, |time| time.stem_stride * time.stage_strides.iter().product::<usize>())
+            }
+            Self::Resnet3dRs(config) => config.stem_stride * config.pool_stride,
+            Self::Efficientnet(_) => 1,
         }
     }
 
@@ -138,12 +149,7 @@ impl Network {
     pub fn forward_with(&self, pass: &mut ForwardPass, clips: Tensor<5>) -> Result<Tensor<2>, ConfigError> {
         let [batch, channels, frames, height, width] = clips.dims();
         self.check_input(channels, [frames, height, width])?;
-        // Features are contiguous with channels last; the reshape is what makes the transposed view contiguous.
-        let features = clips
-            .permute([0, 2, 3, 4, 1])
-            .reshape([batch * frames * height * width, channels])
-            .reshape([batch, frames, height, width, channels]);
-        let logits = self.run(pass, features);
+        let logits = self.run(pass, channels_last(clips));
         Ok(logits.reshape([batch, self.config.classes()]))
     }
 

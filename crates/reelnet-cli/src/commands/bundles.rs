@@ -28,6 +28,9 @@ pub(super) fn read_labels(path: &Path) -> anyhow::Result<Labels> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read the labels in `{}`", path.display()))?;
     let labels = Labels::lines(&text);
     ensure!(!labels.is_empty(), "`{}` holds no labels, expected one name a line", path.display());
+    if let Some(line) = (0..labels.len()).find(|&class| labels.get(class) == Some("")) {
+        anyhow::bail!("line {} of `{}` is empty, expected one name a line", line + 1, path.display());
+    }
     Ok(labels)
 }
 

@@ -1,6 +1,6 @@
 //! `reelnet inflate`
 
-use std::io::{Write, stderr, stdout};
+use std::io::{Write, stdout};
 
 use anyhow::bail;
 use burn::tensor::Device;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::bundles;
 use crate::args::{InflateArgs, MethodArg, Topology};
 use crate::exit::Outcome;
-use crate::output::{Align, Columns};
+use crate::output::{Align, Columns, say};
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -53,7 +53,7 @@ pub(crate) fn inflate(args: &InflateArgs) -> anyhow::Result<Outcome> {
 
     print(args, &inflation, proof.as_ref())?;
     if proof.is_some_and(|proof| !proof.holds()) {
-        writeln!(stderr(), "error: the proof fails, so `{}` was not written", args.out.display())?;
+        say(format_args!("error: the proof fails, so `{}` was not written", args.out.display()));
         return Ok(Outcome::SomeFailed);
     }
     write_bundle(args, &source, inflation, labels)?;
@@ -174,6 +174,6 @@ fn write_bundle(args: &InflateArgs, source: &Bundle, inflation: Inflation, label
         ..source.manifest.clone()
     };
     Bundle { manifest, network: inflation.network, labels }.write(&args.out)?;
-    writeln!(stderr(), "made `{}`", args.out.display())?;
+    say(format_args!("made `{}`", args.out.display()));
     Ok(())
 }

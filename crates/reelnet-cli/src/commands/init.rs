@@ -1,7 +1,5 @@
 //! `reelnet init`
 
-use std::io::{Write, stderr};
-
 use anyhow::ensure;
 use burn::tensor::Device;
 use reelnet_infer::{Bundle, Manifest, Provenance};
@@ -10,6 +8,7 @@ use reelnet_models::NetworkName;
 use super::bundles;
 use crate::args::InitArgs;
 use crate::exit::Outcome;
+use crate::output::say;
 
 pub(crate) fn init(args: &InitArgs) -> anyhow::Result<Outcome> {
     let name: NetworkName = args.network.parse()?;
@@ -31,6 +30,6 @@ pub(crate) fn init(args: &InitArgs) -> anyhow::Result<Outcome> {
     let provenance = Provenance { source: format!("fresh weights, seed {}", args.seed), sha256: None, licence: None };
     let manifest = Manifest::new(&name, config, &labels, provenance);
     Bundle { manifest, network, labels }.write(&args.out)?;
-    writeln!(stderr(), "made `{}`: {name}, {classes} classes, seed {}", args.out.display(), args.seed)?;
+    say(format_args!("made `{}`: {name}, {classes} classes, seed {}", args.out.display(), args.seed));
     Ok(Outcome::Done)
 }

@@ -1,6 +1,6 @@
 //! `reelnet model pull`
 
-use std::io::{Write, stderr, stdout};
+use std::io::{Write, stdout};
 
 use anyhow::{Context, bail};
 use burn::tensor::Device;
@@ -12,7 +12,7 @@ use reelnet_models::{NetworkName, presets};
 use super::bundles;
 use crate::args::PullArgs;
 use crate::exit::Outcome;
-use crate::output::Progress;
+use crate::output::{Progress, say};
 
 pub(crate) fn pull(args: &PullArgs) -> anyhow::Result<Outcome> {
     let name: NetworkName = args.name.parse()?;
@@ -34,7 +34,7 @@ pub(crate) fn pull(args: &PullArgs) -> anyhow::Result<Outcome> {
         None => bundles::pulled_folder().context("this user has no data folder; name one with --out")?.join(&args.name),
     };
     if args.out.is_none() && Bundle::open(&out, &Device::flex()).is_ok() {
-        writeln!(stderr(), "`{}` is there already", args.name)?;
+        say(format_args!("`{}` is there already", args.name));
         writeln!(stdout(), "{}", out.display())?;
         return Ok(Outcome::Done);
     }
@@ -54,10 +54,10 @@ pub(crate) fn pull(args: &PullArgs) -> anyhow::Result<Outcome> {
         source: Some(format!("hub repository {}", published.repository)),
         ..ImportOptions::default()
     };
-    let (mut bundle, _) = import::import(&file, options, &Device::flex())?;
+    let mut bundle = import::import(&file, options, &Device::flex())?.bundle;
     bundle.manifest.provenance.licence = Some(published.licence.to_owned());
     bundle.write(&out)?;
-    writeln!(stderr(), "pulled `{}` from {} ({})", args.name, published.repository, published.licence)?;
+    say(format_args!("pulled `{}` from {} ({})", args.name, published.repository, published.licence));
     writeln!(stdout(), "{}", out.display())?;
     Ok(Outcome::Done)
 }

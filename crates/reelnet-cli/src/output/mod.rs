@@ -2,6 +2,8 @@
 
 mod columns;
 mod progress;
+mod words;
 
 pub(crate) use columns::{Align, Columns};
 pub(crate) use progress::Progress;
+pub(crate) use words::say;

@@ -1,9 +1,11 @@
 //! Progress of long work: a bar on a terminal, a line now and then elsewhere.
 
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+
+use super::words::say;
 
 /// Between two lines where there is no terminal.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -47,8 +49,7 @@ impl Progress {
             && last.elapsed() >= INTERVAL
         {
             *last = Instant::now();
-            // A stderr that is closed is no reason to stop the work.
-            let _ = writeln!(stderr(), "{done} of {total} {what}");
+            say(format_args!("{done} of {total} {what}"));
         }
     }
 

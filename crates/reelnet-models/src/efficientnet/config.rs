@@ -119,6 +119,9 @@ impl EfficientNetConfig {
 
     pub(crate) fn build(&self, builder: &mut Builder) -> Result<EfficientNet, ConfigError> {
         let row = self.row()?;
+        ConfigError::check_rate("drop_path", self.drop_path)?;
+        ConfigError::check_rate("dropout", self.dropout)?;
+        ConfigError::check_rate("bn_epsilon", self.bn_epsilon)?;
         // The Lite nets are made for fixed-point hardware: no squeeze-and-excitation, and an activation that saturates.
         let lite = row.name.starts_with("lite");
         let (activation, se_ratio) = if lite { (Activation::Relu6, 0.0) } else { (Activation::Swish, 0.25) };

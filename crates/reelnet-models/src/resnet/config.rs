@@ -186,6 +186,9 @@ impl ResNetConfig {
 
     pub(crate) fn build(&self, builder: &mut Builder) -> Result<ResNet, ConfigError> {
         ConfigError::check_width(self.width)?;
+        ConfigError::check_rate("drop_path", self.drop_path)?;
+        ConfigError::check_rate("dropout", self.dropout)?;
+        ConfigError::check_rate("se_ratio", self.se_ratio)?;
         let repeats = repeats(self.depth)?;
         let temporal = self.temporal.unwrap_or(Temporal::NONE);
         temporal.validate()?;
@@ -219,15 +222,9 @@ impl ResNetConfig {
 impl Temporal {
     fn validate(&self) -> Result<(), ConfigError> {
         let kernels = [self.stem_kernel].into_iter().chain(self.stage_kernels);
-        for kernel in kernels {
-            if kernel % 2 == 0 {
-                return Err(ConfigError::TemporalKernel { kernel });
-            }
-        }
-        if self.stem_stride == 0 || self.stage_strides.contains(&0) {
-            return Err(ConfigError::TemporalStride);
-        }
-        Ok(())
+        let strides = [self.stem_stride].into_iter().chain(self.stage_strides);
+        kernels.into_iter().try_for_each(ConfigError::check_temporal_kernel)?;
+        strides.into_iter().try_for_each(ConfigError::check_temporal_stride)
     }
 }
 

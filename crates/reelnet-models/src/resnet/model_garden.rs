@@ -64,12 +64,12 @@ impl ModelGardenConfig {
         if !Self::DEPTHS.contains(&self.depth) {
             return Err(ConfigError::Depth { depth: self.depth, known: Self::DEPTHS.to_vec() });
         }
-        if self.stem_stride == 0 || self.pool_stride == 0 {
-            return Err(ConfigError::TemporalStride);
-        }
-        if let Some(&kernel) = [self.stem_kernel].iter().chain(&self.stage_kernels).find(|kernel| *kernel % 2 == 0) {
-            return Err(ConfigError::TemporalKernel { kernel });
-        }
+        let kernels = [self.stem_kernel].into_iter().chain(self.stage_kernels);
+        kernels.into_iter().try_for_each(ConfigError::check_temporal_kernel)?;
+        [self.stem_stride, self.pool_stride].into_iter().try_for_each(ConfigError::check_temporal_stride)?;
+        ConfigError::check_rate("drop_path", self.drop_path)?;
+        ConfigError::check_rate("dropout", self.dropout)?;
+        ConfigError::check_rate("se_ratio", self.se_ratio)?;
         let repeats = repeats(self.depth)?;
         let base = scaled(64, self.width);
         let stem = Stem {

@@ -50,6 +50,8 @@ impl Shortcut {
             ShortcutKind::AveragePool => {
                 // `SAME` with a 2×2 window is PyTorch's `ceil_mode=True`; the last window of an odd size holds one column.
                 let pool = Pool { kernel: [1, 2, 2], stride: [1, 2, 2], padding: Padding::Same };
+                // Time is subsampled, not averaged: the residual branch takes every n-th frame too, and no published
+                // network has a temporal stride here to say otherwise.
                 let (conv_1, bn_2) = conv([time, 1, 1]);
                 Self::AveragePool(AveragePoolShortcut { pool: (space == 2).then_some(pool), conv_1, bn_2 })
             }

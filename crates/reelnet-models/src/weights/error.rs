@@ -9,7 +9,7 @@ use super::load::LoadReport;
 
 /// A file of weights that cannot be used.
 #[derive(Debug, Error)]
-#[error("cannot use the weights in `{}`: {kind}", path.display())]
+#[error("cannot use `{}` as a file of tensors: {kind}", path.display())]
 pub struct WeightsError {
     /// The file.
     pub path: PathBuf,
@@ -29,12 +29,12 @@ pub enum WeightsErrorKind {
     /// Not a PyTorch checkpoint, or a damaged one.
     #[error("not a readable PyTorch checkpoint ({0})")]
     Pytorch(String),
-    /// The name ends in nothing known.
-    #[error("expected a name that ends in .safetensors, .pth, .pt or .bin")]
-    Format,
-    /// There is nothing in it.
-    #[error("it holds no tensors")]
-    Empty,
+    /// There is nothing in it, or nothing under the key that was named.
+    #[error("it holds no tensors{}", key.as_ref().map(|key| format!(" under `{key}`")).unwrap_or_default())]
+    Empty {
+        /// The key.
+        key: Option<String>,
+    },
     /// A tensor has a type that weights do not have.
     #[error("tensor `{name}` holds {dtype}, expected a floating-point type of 16 to 64 bits")]
     Type {
@@ -43,16 +43,9 @@ pub enum WeightsErrorKind {
         /// Its type.
         dtype: String,
     },
-    /// The file asked for a tensor that is not there, or that has another shape.
-    #[error("expected a tensor `{name}` of shape {expected}, found {found}")]
-    Tensor {
-        /// The tensor.
-        name: String,
-        /// What it should be.
-        expected: String,
-        /// What there is.
-        found: String,
-    },
+    /// There is something in the way that is no file.
+    #[error("it is no regular file; name a new file, or one that may be replaced")]
+    NotAFile,
     /// The file's tensors are not the network's.
     #[error("they are not this network's: {0}")]
     Mismatch(Box<LoadReport>),

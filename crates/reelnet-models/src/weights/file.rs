@@ -1,8 +1,8 @@
 //! Weight files: safetensors in and out, PyTorch checkpoints in.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use half::{bf16, f16};
@@ -15,25 +15,38 @@ use super::state_dict::{StateDict, WeightTensor};
 
 /// Counters that PyTorch's batch norm saves and nothing here reads.
 const COUNTER: &str = "num_batches_tracked";
-/// What training scripts wrap a state dict in.
-const WRAPPERS: [&str; 6] = ["state_dict.", "model_state_dict.", "model_state.", "model.", "module.", "network."];
+/// What training scripts put a state dict in, beside an optimiser's state and more.
+const WRAPPERS: [&str; 6] = ["state_dict", "model_state_dict", "model_state", "model", "module", "network"];
 
 impl StateDict {
-    /// Reads a `.safetensors` file, or a `.pth`, `.pt` or `.bin` checkpoint (zip and legacy), whichever the name says.
+    /// Reads a safetensors file or a PyTorch checkpoint (zip, legacy or tar), whatever its name.
     ///
     /// Nothing in a checkpoint is executed; tensors that are not contiguous in the file come back in row order; counters of
-    /// batches are left out; a wrapping such as `state_dict.` or `module.` is taken off.
+    /// batches are left out. Where tensors stand under `state_dict`, `model` or the like, only those are taken, and the
+    /// wrapping comes off.
     ///
     /// # Errors
     /// If the file cannot be read, or holds no tensors, or tensors that are not floats.
     pub fn read(path: &Path) -> Result<Self, WeightsError> {
-        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        let dict = match extension {
-            "safetensors" => fs::read(path).map_err(Kind::from).and_then(|bytes| Self::from_safetensors(&bytes)),
-            "pth" | "pt" | "bin" | "pyth" => read_checkpoint(path),
-            _ => Err(Kind::Format),
+        Self::read_under(path, None)
+    }
+
+    /// As [`Self::read`], taking only what stands under a key, such as `state_dict_ema`.
+    ///
+    /// # Errors
+    /// As [`Self::read`], and if nothing stands under the key.
+    pub fn read_under(path: &Path, key: Option<&str>) -> Result<Self, WeightsError> {
+        let read = || {
+            let mut start = [0; 9];
+            // A safetensors file is the length of a JSON object, and the object. A short file is neither.
+            let is_safetensors = match File::open(path)?.read_exact(&mut start) {
+                Ok(()) => start[8] == b'{',
+                Err(_) => path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors")),
+            };
+            let named = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"));
+            if is_safetensors || named { parse_safetensors(&fs::read(path)?, key) } else { read_checkpoint(path, key) }
         };
-        dict.map_err(|kind| kind.at(path))
+        read().map_err(|kind: Kind| kind.at(path))
     }
 
     /// Reads a safetensors file that is in memory already.
@@ -41,16 +54,7 @@ impl StateDict {
     /// # Errors
     /// If the bytes are no such file, or hold no tensors, or tensors that are not floats.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, Kind> {
-        let file = SafeTensors::deserialize(bytes)?;
-        let tensors = file
-            .iter()
-            .filter(|(name, _)| !name.ends_with(COUNTER))
-            .map(|(name, view)| {
-                let values = floats(name, view.dtype(), view.data())?;
-                Ok((name.to_owned(), WeightTensor::new(view.shape().to_vec(), values)))
-            })
-            .collect::<Result<Vec<_>, Kind>>()?;
-        finish(tensors)
+        parse_safetensors(bytes, None)
     }
 
     /// Writes a safetensors file of 32-bit floats, whole or not at all: a temporary file beside it takes its name at the end.
@@ -76,34 +80,51 @@ impl StateDict {
         // Python's loaders look for this key. One key only: the order of several would change the file from run to run.
         let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
         let serialized = safetensors::serialize(views, Some(metadata))?;
+        // A link is followed, so that the file it leads to is replaced and not the link.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(Kind::NotAFile);
+        }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
-        io::Write::write_all(&mut temporary, &serialized)?;
+        let mut temporary =
+            tempfile::Builder::new().permissions(readable()).tempfile_in(folder).map_err(|error| unnamed(&error))?;
+        temporary.write_all(&serialized)?;
         temporary.as_file().sync_all()?;
-        let persisted = temporary.persist(path).map_err(|error| error.error)?;
-        share(&persisted)?;
+        temporary.persist(&path).map_err(|error| unnamed(&error.error))?;
         Ok(())
     }
 }
 
-/// Temporary files are private; weights are as readable as any file.
-fn share(file: &fs::File) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.set_permissions(fs::Permissions::from_mode(0o644))?;
-    }
-    Ok(())
+/// As any new file: what the process's mask leaves of reading and writing for all.
+fn readable() -> fs::Permissions {
+    use std::os::unix::fs::PermissionsExt;
+    fs::Permissions::from_mode(0o666)
 }
 
-fn read_checkpoint(path: &Path) -> Result<StateDict, Kind> {
-    // The reader's own error for a missing file does not say that it is missing.
-    fs::metadata(path)?;
-    let reader = PytorchReader::new(path).map_err(|error| Kind::Pytorch(error.to_string()))?;
-    let tensors = reader
-        .into_tensors()
+/// The error without the name of a temporary file, which nobody knows.
+fn unnamed(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::from(error.kind()),
+    }
+}
+
+fn parse_safetensors(bytes: &[u8], key: Option<&str>) -> Result<StateDict, Kind> {
+    let file = SafeTensors::deserialize(bytes)?;
+    let views = file.iter().map(|(name, view)| (name.to_owned(), view)).collect();
+    unwrapped(views, key)?
         .into_iter()
-        .filter(|(name, _)| !name.ends_with(COUNTER))
+        .map(|(name, view)| {
+            let values = floats(&name, view.dtype(), view.data())?;
+            Ok((name, WeightTensor::new(view.shape().to_vec(), values)))
+        })
+        .collect()
+}
+
+fn read_checkpoint(path: &Path, key: Option<&str>) -> Result<StateDict, Kind> {
+    let reader = PytorchReader::new(path).map_err(|error| Kind::Pytorch(error.to_string()))?;
+    unwrapped(reader.into_tensors().into_iter().collect(), key)?
+        .into_iter()
         .map(|(name, tensor)| {
             let dtype = match tensor.dtype() {
                 DType::F64 => Dtype::F64,
@@ -115,23 +136,26 @@ fn read_checkpoint(path: &Path) -> Result<StateDict, Kind> {
             let values = floats(&name, dtype, &tensor.read()?)?;
             Ok((name, WeightTensor::new(tensor.shape().to_vec(), values)))
         })
-        .collect::<Result<Vec<_>, Kind>>()?;
-    finish(tensors)
+        .collect()
 }
 
-/// Takes wrappings off that every tensor shares.
-fn finish(mut tensors: Vec<(String, WeightTensor)>) -> Result<StateDict, Kind> {
-    if tensors.is_empty() {
-        return Err(Kind::Empty);
-    }
-    while let Some(wrapper) =
-        WRAPPERS.iter().find(|wrapper| tensors.iter().all(|(name, _)| name.starts_with(**wrapper)))
-    {
-        for (name, _) in &mut tensors {
-            name.drain(..wrapper.len());
+/// The tensors under a key, or else under the first wrapping that any tensor stands under, without counters.
+fn unwrapped<T>(mut tensors: Vec<(String, T)>, key: Option<&str>) -> Result<Vec<(String, T)>, Kind> {
+    let under = |tensors: &[(String, T)], wrapper: &str| {
+        tensors.iter().any(|(name, _)| name.strip_prefix(wrapper).is_some_and(|rest| rest.starts_with('.')))
+    };
+    let mut next = key.map(str::to_owned);
+    loop {
+        let found = WRAPPERS.iter().find(|wrapper| under(&tensors, wrapper)).map(|wrapper| (*wrapper).to_owned());
+        let Some(wrapper) = next.take().or(found) else { break };
+        let strip = |name: String| name.strip_prefix(&wrapper)?.strip_prefix('.').map(str::to_owned);
+        tensors = tensors.into_iter().filter_map(|(name, tensor)| Some((strip(name)?, tensor))).collect();
+        if tensors.is_empty() {
+            break;
         }
     }
-    Ok(tensors.into_iter().collect())
+    tensors.retain(|(name, _)| !name.ends_with(COUNTER));
+    if tensors.is_empty() { Err(Kind::Empty { key: key.map(str::to_owned) }) } else { Ok(tensors) }
 }
 
 fn floats(name: &str, dtype: Dtype, bytes: &[u8]) -> Result<Vec<f32>, Kind> {

@@ -45,7 +45,8 @@ pub fn rename(weights: StateDict, naming: Naming) -> StateDict {
 /// equal outputs, where its stride does; outputs alone tell B0's seven stages apart, since no two neighbours are equal.
 fn stages(weights: &StateDict) -> Vec<(usize, usize)> {
     let outputs = (0..)
-        .map_while(|block| weights.get(&format!("_blocks.{block}._project_conv.weight")).map(|tensor| tensor.shape[0]));
+        .map_while(|block| weights.get(&format!("_blocks.{block}._project_conv.weight")))
+        .map(|tensor| tensor.shape.first().copied());
     let mut places: Vec<(usize, usize)> = Vec::new();
     let mut previous = None;
     for channels in outputs {
@@ -129,7 +130,7 @@ fn from_torchvision(name: &str) -> String {
             (3, "1") => "bn2",
             _ => return None,
         };
-        Some(format!("blocks.{}.{block}.{layer}.{kind}", stage - 1))
+        Some(format!("blocks.{}.{block}.{layer}.{kind}", stage.checked_sub(1)?))
     };
     renamed().unwrap_or_else(|| name.to_owned())
 }

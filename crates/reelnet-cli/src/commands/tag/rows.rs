@@ -52,6 +52,9 @@ pub(super) struct Tag {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Row {
     path: String,
+    /// The path's bytes in hexadecimal, where they are no UTF-8 and `path` therefore is not the path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_bytes: Option<String>,
     pub(super) status: Status,
     tags: Vec<Tag>,
     clips: usize,
@@ -70,6 +73,7 @@ impl Row {
         threshold: f32,
         labels: &Labels,
     ) -> Self {
+        let path_bytes = bytes_of(path);
         let path = path.display().to_string();
         match result {
             Ok(scores) => {
@@ -83,6 +87,7 @@ impl Row {
                 let damage = scores.damage.as_ref();
                 Self {
                     path,
+                    path_bytes,
                     status,
                     tags,
                     clips: scores.clips,
@@ -94,9 +99,9 @@ impl Row {
             Err(error) => {
                 let (kind, reason) = match error {
                     TagError::Clip(ClipError { kind, .. }) => (kind.name(), kind.to_string()),
-                    TagError::Network(error) => ("network", error.to_string()),
+                    TagError::Score(error) => ("network", error.to_string()),
                 };
-                Self::failed(path, kind, reason)
+                Self { path_bytes, ..Self::failed(path, kind, reason) }
             }
         }
     }
@@ -105,6 +110,7 @@ impl Row {
     pub(super) fn failed(path: String, kind: &'static str, reason: String) -> Self {
         Self {
             path,
+            path_bytes: None,
             status: Status::Failed,
             tags: Vec::new(),
             clips: 0,
@@ -113,6 +119,12 @@ impl Row {
             reason: Some(reason),
         }
     }
+}
+
+/// The bytes of a path that is no UTF-8.
+fn bytes_of(path: &Path) -> Option<String> {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    std::str::from_utf8(bytes).err().map(|_| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 impl Tag {

@@ -1,7 +1,8 @@
 //! Files in, rows out: some files at once, the rows in the order of the files.
 
 use std::collections::BTreeMap;
-use std::io::{Write, stderr, stdout};
+use std::io::stdout;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -18,7 +19,7 @@ use super::rows::{Printer, Row, Status};
 use crate::args::TagArgs;
 use crate::commands::bundles;
 use crate::exit::Outcome;
-use crate::output::Progress;
+use crate::output::{Progress, say};
 
 pub(crate) fn tag(args: &TagArgs) -> anyhow::Result<Outcome> {
     let start = Instant::now();
@@ -35,7 +36,7 @@ pub(crate) fn tag(args: &TagArgs) -> anyhow::Result<Outcome> {
         args.paths.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(", ")
     );
     if args.verbose {
-        writeln!(stderr(), "model ready after {:.3} s", start.elapsed().as_secs_f64())?;
+        say(format_args!("model ready after {:.3} s", start.elapsed().as_secs_f64()));
     }
 
     let mut tally = Tally::default();
@@ -51,22 +52,27 @@ pub(crate) fn tag(args: &TagArgs) -> anyhow::Result<Outcome> {
     each_in_order(
         &files,
         jobs(args),
-        |path| tag_one(path, &classifier, args),
+        |path| catch_unwind(AssertUnwindSafe(|| tag_one(path, &classifier, args))),
         |done, path, result| {
+            let Ok(result) = result else {
+                let reason = "reelnet itself failed on it; please report the message on stderr".to_owned();
+                let row = Row::failed(path.display().to_string(), "bug", reason);
+                tally.add(&row);
+                return progress.suspend(|| printer.print(&row, &mut stdout()));
+            };
             let row = Row::new(path, &result, args.top, args.threshold, &classifier.bundle().labels);
             tally.add(&row);
             progress.suspend(|| -> anyhow::Result<()> {
                 printer.print(&row, &mut stdout())?;
                 if let (true, Ok(scores)) = (args.verbose, &result) {
                     let seconds = scores.seconds;
-                    writeln!(
-                        stderr(),
+                    say(format_args!(
                         "{}: index {:.3} s, decode {:.3} s, network {:.3} s",
                         path.display(),
                         seconds.index,
                         seconds.decode,
                         seconds.score
-                    )?;
+                    ));
                 }
                 Ok(())
             })?;
@@ -75,7 +81,7 @@ pub(crate) fn tag(args: &TagArgs) -> anyhow::Result<Outcome> {
         },
     )?;
     progress.finish();
-    tally.report(skipped, start.elapsed())?;
+    tally.report(skipped, start.elapsed());
     Ok(if tally.failed + tally.partial > 0 { Outcome::SomeFailed } else { Outcome::Done })
 }
 
@@ -148,7 +154,7 @@ impl Tally {
     }
 
     /// The last line, for people.
-    fn report(&self, skipped: usize, elapsed: Duration) -> anyhow::Result<()> {
+    fn report(&self, skipped: usize, elapsed: Duration) {
         let counts = [
             (self.tagged, "tagged"),
             (self.none, "without a sure tag"),
@@ -158,8 +164,7 @@ impl Tally {
         ];
         let parts: Vec<String> =
             counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-        writeln!(stderr(), "{} in {:.1} s", parts.join(", "), elapsed.as_secs_f64())?;
-        Ok(())
+        say(format_args!("{} in {:.1} s", parts.join(", "), elapsed.as_secs_f64()));
     }
 }
 
