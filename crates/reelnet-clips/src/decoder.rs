@@ -7,13 +7,13 @@
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
-use crate::converter::Converter;
+use crate::converter::{Converter, Scalers};
 use crate::harvest::Harvest;
 use crate::index::Scan;
 use crate::libav::Picture;
 use crate::limits::Deadline;
-use crate::packets::Identity;
-use crate::session::{Decoded, Origin, Session, Stop};
+use crate::packets::{Identity, KeyPacket};
+use crate::session::{Decoded, Everything, Session, Stop, Wish};
 use crate::{Clip, ClipError, ClipErrorKind, FrameGeometry, FramePlan, Limits, MediaIndex, Salvage};
 
 /// An opened file that cuts clips.
@@ -25,15 +25,43 @@ pub struct Decoder {
     session: Option<Session>,
     still: Option<Picture>,
     converter: Converter,
-    jumps: Jumps,
+    shortcuts: Shortcuts,
 }
 
-/// Whether jumping is worth a try.
+/// Whether packets that nobody needs may stay undecoded: by jumping over groups of pictures, by leaving out pictures
+/// that nothing builds on, by emptying the decoder as soon as what is wanted is inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Jumps {
+enum Shortcuts {
     Allowed,
     Forbidden,
 }
+
+/// Wanted frames that are decoded in one go, without a jump between them.
+#[derive(Default, Clone, Copy)]
+struct Run {
+    last_frame: Option<usize>,
+    /// The last packet that one of them needs.
+    last_packet: usize,
+}
+
+/// The wish for what is still missing in a harvest.
+struct Remaining<'harvest, 'plans> {
+    harvest: &'harvest Harvest<'plans>,
+    last_packet: usize,
+}
+
+impl Wish for Remaining<'_, '_> {
+    fn wants(&self, frame: usize) -> bool {
+        self.harvest.is_wanted(frame)
+    }
+
+    fn last_packet(&self) -> usize {
+        self.last_packet
+    }
+}
+
+/// Over so few packets reading is as cheap as seeking, which throws the read buffer away.
+const READ_AHEAD_PACKETS: usize = 16;
 
 /// What one call has met so far.
 #[derive(Default)]
@@ -41,8 +69,9 @@ struct Walk {
     frames_decoded: usize,
     /// The last frame that came out, sound or not.
     last_frame: Option<usize>,
-    /// Whether a jump may be to blame for what is missing.
-    jumped: bool,
+    /// Whether a shortcut may be to blame for what is missing.
+    took_shortcut: bool,
+    run: Run,
     /// The first wanted frame that did not come, and why.
     first_missing: Option<(usize, String)>,
 }
@@ -55,9 +84,9 @@ impl Decoder {
     pub fn open(path: &Path, limits: &Limits) -> Result<Self, ClipError> {
         let deadline = Deadline::after(limits.deadline);
         let scan = Scan::open(path, limits, &deadline).map_err(|kind| ClipError::new(path, kind))?;
-        let jumps = match scan.index.frames.identity {
-            Identity::Timestamp => Jumps::Allowed,
-            Identity::Count => Jumps::Forbidden,
+        let shortcuts = match scan.index.frames.identity {
+            Identity::Timestamp => Shortcuts::Allowed,
+            Identity::Count => Shortcuts::Forbidden,
         };
         let facts = scan.session.source().facts().clone();
         Ok(Self {
@@ -67,8 +96,8 @@ impl Decoder {
             index: scan.index,
             session: Some(scan.session),
             still: scan.still,
-            converter: Converter::new(facts, limits.max_pixels_per_frame),
-            jumps,
+            converter: Converter::new(facts, limits.max_pixels_per_frame, Scalers::default()),
+            shortcuts,
         })
     }
 
@@ -147,8 +176,8 @@ impl Decoder {
                 from = target + 1;
             }
             let Some((frame, detail)) = walk.first_missing else { return Ok(()) };
-            if walk.jumped {
-                self.jumps = Jumps::Forbidden;
+            if walk.took_shortcut {
+                self.shortcuts = Shortcuts::Forbidden;
                 self.session = None;
             } else if walk.frames_decoded == 0 {
                 return Err(ClipErrorKind::NothingDecodable { detail });
@@ -166,10 +195,13 @@ impl Decoder {
             walk.first_missing.get_or_insert_with(|| (target, "the frame is damaged or left out".to_string()));
             return Ok(());
         }
+        if walk.run.last_frame < Some(target) {
+            walk.run = self.run_from(target, harvest);
+        }
         loop {
             let outcome = self.session_before(target).and_then(|mut session| {
-                walk.jumped |= session.origin() == Origin::Jump;
                 let outcome = self.decode_to(target, &mut session, harvest, walk);
+                walk.took_shortcut |= !session.is_plain();
                 self.session = Some(session);
                 outcome
             });
@@ -180,7 +212,7 @@ impl Decoder {
                     return Ok(());
                 }
                 Err(Detour::Untrusted) => {
-                    self.jumps = Jumps::Forbidden;
+                    self.shortcuts = Shortcuts::Forbidden;
                     self.session = None;
                     walk.last_frame = None;
                 }
@@ -199,7 +231,14 @@ impl Decoder {
         let because =
             |session: &Session, otherwise: &str| Detour::Missing(session.complaint().unwrap_or(otherwise).to_string());
         loop {
-            let decoded = session.next_frame(&self.index.frames).map_err(|stop| self.detour(stop))?;
+            let index = &self.index.frames;
+            let decoded = match self.shortcuts {
+                Shortcuts::Allowed => {
+                    session.next_frame(index, &Remaining { harvest, last_packet: walk.run.last_packet })
+                }
+                Shortcuts::Forbidden => session.next_frame(index, &Everything),
+            };
+            let decoded = decoded.map_err(|stop| self.detour(stop))?;
             let Some(Decoded { picture, frame }) = decoded else {
                 return Err(because(session, "the stream ends before this frame"));
             };
@@ -235,31 +274,57 @@ impl Decoder {
     /// A session from which the target will come out.
     fn session_before(&mut self, target: usize) -> Result<Session, Detour> {
         let session = self.session.take();
-        let key = match self.jumps {
-            Jumps::Allowed => self.index.frames.start_for(target),
-            Jumps::Forbidden => None,
+        let key = match self.shortcuts {
+            Shortcuts::Allowed => self.index.frames.start_for(target),
+            Shortcuts::Forbidden => None,
         };
         let Some(key) = key else {
             return match session {
-                Some(session) if session.origin() == Origin::FileStart && session.is_before(target) => Ok(session),
+                Some(session) if session.is_plain() && session.is_before(target) => Ok(session),
                 _ => self.reopened(),
             };
         };
         let mut session = match session {
-            Some(session) if session.is_before(target) && session.next_packet() > key.decode_order => {
+            Some(session) if session.is_before(target) && self.goes_on(session.next_packet(), key) => {
                 return Ok(session);
+            }
+            Some(session)
+                if (key.decode_order.saturating_sub(READ_AHEAD_PACKETS)..=key.decode_order)
+                    .contains(&session.next_packet()) =>
+            {
+                session
             }
             Some(mut session) if session.source().seeks_reliably() && self.index.frames.splices.is_empty() => {
                 session.seek(&self.index.frames, key).map_err(|stop| self.detour(stop))?;
                 return Ok(session);
             }
-            Some(session) if session.is_before(target) && session.next_packet() <= key.decode_order => session,
+            Some(session) if session.next_packet() <= key.decode_order => session,
             _ => self.reopened()?,
         };
-        if session.next_packet() < key.decode_order && key.decode_order > self.index.frames.decode_from {
+        if session.next_packet() > 0 || key.decode_order > self.index.frames.decode_from {
             session.read_past(key).map_err(|stop| self.detour(stop))?;
         }
         Ok(session)
+    }
+
+    /// Whether a decoder that has seen all packets before `next_packet` can go on to a key packet without a new start.
+    fn goes_on(&self, next_packet: usize, key: KeyPacket) -> bool {
+        let skippable = if self.index.frames.is_intra_only { READ_AHEAD_PACKETS } else { 0 };
+        key.decode_order <= next_packet.saturating_add(skippable)
+    }
+
+    /// The wanted frames from `first` on that one go fetches.
+    fn run_from(&self, first: usize, harvest: &Harvest<'_>) -> Run {
+        let index = &self.index.frames;
+        let mut run = Run { last_frame: None, last_packet: 0 };
+        for frame in harvest.wanted_from(first) {
+            let (Some(entry), Some(key)) = (index.entries.get(frame), index.start_for(frame)) else { break };
+            if run.last_frame.is_some() && !self.goes_on(run.last_packet + 1, key) {
+                break;
+            }
+            run = Run { last_frame: Some(frame), last_packet: run.last_packet.max(entry.decode_order) };
+        }
+        run
     }
 
     fn reopened(&self) -> Result<Session, Detour> {

@@ -26,10 +26,14 @@ mod libav;
 mod limits;
 mod orientation;
 mod packets;
+mod planar;
 pub mod plan;
+mod reference;
 mod session;
+mod simd;
 mod splice;
 mod timeline;
+mod weights;
 
 pub use clip::{Clip, Salvage};
 pub use decoder::Decoder;

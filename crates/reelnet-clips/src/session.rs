@@ -30,6 +30,10 @@ pub(crate) struct Session {
     broken: Option<String>,
     silent_packets: usize,
     complaint: Option<String>,
+    /// The last frame, in presentation order, whose packet was left out.
+    last_skipped: Option<usize>,
+    /// Whether the decoder was emptied before the end.
+    emptied_early: bool,
     max_silent_packets: usize,
 }
 
@@ -45,7 +49,30 @@ pub(crate) enum Origin {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Feeding,
+    /// Nothing more goes in; what is inside comes out.
     Draining,
+}
+
+/// What is asked of a walk.
+pub(crate) trait Wish {
+    /// Whether a frame's own picture is wanted.
+    fn wants(&self, frame: usize) -> bool;
+
+    /// The last packet that goes into the decoder before everything inside is taken out.
+    fn last_packet(&self) -> usize;
+}
+
+/// Every frame, in order.
+pub(crate) struct Everything;
+
+impl Wish for Everything {
+    fn wants(&self, _: usize) -> bool {
+        true
+    }
+
+    fn last_packet(&self) -> usize {
+        usize::MAX
+    }
 }
 
 /// One decoded picture, and which frame it is.
@@ -90,6 +117,8 @@ impl Session {
             broken: None,
             silent_packets: 0,
             complaint: None,
+            last_skipped: None,
+            emptied_early: false,
             max_silent_packets: limits.max_packets_without_frame.max(1),
         })
     }
@@ -98,8 +127,9 @@ impl Session {
         &self.source
     }
 
-    pub(crate) fn origin(&self) -> Origin {
-        self.origin
+    /// Whether every packet from the start of the file on has been decoded.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.origin == Origin::FileStart && self.last_skipped.is_none() && !self.emptied_early
     }
 
     pub(crate) fn next_packet(&self) -> usize {
@@ -108,7 +138,8 @@ impl Session {
 
     /// Whether this frame can still come out without moving back.
     pub(crate) fn is_before(&self, frame: usize) -> bool {
-        self.origin != Origin::Scan && self.last_frame.is_none_or(|last| last < frame)
+        // After an early emptying, what follows lacks the pictures that it builds on.
+        self.origin != Origin::Scan && !self.emptied_early && self.last_frame.max(self.last_skipped) < Some(frame)
     }
 
     /// The decoder's last complaint.
@@ -151,6 +182,8 @@ impl Session {
     fn restart(&mut self, next_packet: usize, landing: Option<i64>) {
         self.decoder.flush();
         self.origin = Origin::Jump;
+        self.last_skipped = None;
+        self.emptied_early = false;
         self.recognised = None;
         self.next_packet = next_packet;
         self.last_frame = None;
@@ -161,18 +194,18 @@ impl Session {
     }
 
     /// The next frame in presentation order; `None` when all have come out.
-    pub(crate) fn next_frame(&mut self, index: &FrameIndex) -> Result<Option<Decoded>, Stop> {
+    pub(crate) fn next_frame(&mut self, index: &FrameIndex, wish: &impl Wish) -> Result<Option<Decoded>, Stop> {
         if let Some(detail) = &self.broken {
             return Err(Stop::Broken(detail.clone()));
         }
-        let result = self.decode_next(index);
+        let result = self.decode_next(index, wish);
         if let Err(Stop::Broken(detail)) = &result {
             self.broken = Some(detail.clone());
         }
         result
     }
 
-    fn decode_next(&mut self, index: &FrameIndex) -> Result<Option<Decoded>, Stop> {
+    fn decode_next(&mut self, index: &FrameIndex, wish: &impl Wish) -> Result<Option<Decoded>, Stop> {
         loop {
             match self.decoder.receive() {
                 Received::Picture(picture) => {
@@ -184,7 +217,7 @@ impl Session {
                 }
                 Received::End => return Ok(None),
                 Received::NeedsInput if self.phase == Phase::Draining => return Ok(None),
-                Received::NeedsInput => self.feed(index)?,
+                Received::NeedsInput => self.feed(index, wish)?,
                 Received::Damage(complaint) => {
                     self.complain(complaint, index)?;
                     self.count_silence()?;
@@ -217,7 +250,12 @@ impl Session {
         Decoded { picture, frame }
     }
 
-    fn feed(&mut self, index: &FrameIndex) -> Result<(), Stop> {
+    fn feed(&mut self, index: &FrameIndex, wish: &impl Wish) -> Result<(), Stop> {
+        if self.next_packet > wish.last_packet() && self.next_packet < index.decode_until {
+            self.emptied_early = true;
+            self.phase = Phase::Draining;
+            return self.decoder.send_end().or_else(|complaint| self.complain(complaint, index));
+        }
         let packet = match self.recognised.take() {
             Some(packet) => Some(packet),
             None if self.next_packet >= index.decode_until => None,
@@ -245,6 +283,11 @@ impl Session {
         if offset != 0 {
             packet.set_pts(packet.pts().map(|pts| pts.saturating_add(offset)));
             packet.set_dts(packet.dts().map(|dts| dts.saturating_add(offset)));
+        }
+        let frame = packet.pts().and_then(|pts| index.frame_at(pts));
+        if let Some(frame) = frame.filter(|&frame| index.is_superfluous(frame, wish)) {
+            self.last_skipped = self.last_skipped.max(Some(frame));
+            return Ok(());
         }
         self.count_silence()?;
         self.decoder.send(&packet).or_else(|complaint| self.complain(complaint, index))

@@ -108,7 +108,7 @@ impl Source {
     }
 
     /// What a packet says about itself.
-    pub(crate) fn record(&self, packet: &ffmpeg::Packet) -> PacketRecord {
+    pub(crate) fn record(&mut self, packet: &ffmpeg::Packet) -> PacketRecord {
         // Read from the packet itself: the wrapper drops flags that it has no name for.
         // SAFETY: the packet is valid.
         let flags = unsafe { (*ffmpeg::packet::Ref::as_ptr(packet)).flags };
@@ -125,6 +125,7 @@ impl Source {
             duration: packet.duration(),
             start: if flags & ffi::AV_PKT_FLAG_KEY != 0 { StartPoint::Key } else { StartPoint::Dependent },
             role,
+            reference: self.facts.references.read(packet.data().unwrap_or_default()),
         }
     }
 
