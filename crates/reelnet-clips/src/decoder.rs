@@ -328,7 +328,7 @@ impl Decoder {
     }
 
     fn reopened(&self) -> Result<Session, Detour> {
-        Session::open(&self.path, &self.limits, &self.deadline).map_err(Detour::Failed)
+        Session::open(&self.path, &self.limits, &self.deadline, self.index.frames.reordered()).map_err(Detour::Failed)
     }
 }
 

@@ -72,7 +72,7 @@ impl Scan {
         let timeline = timeline(&source, &frames);
         let mut index = MediaIndex { info: describe(&source, &packets, &frames, &timeline, limits)?, timeline, frames };
         if !index.info.is_image {
-            let session = Session::after_scan(source, limits)?;
+            let session = Session::after_scan(source, limits, index.frames.reordered())?;
             return Ok(Self { index, session, still: None });
         }
         let (session, picture) = decode_still(path, limits, deadline, &index.frames)?;
@@ -91,7 +91,7 @@ fn decode_still(
     deadline: &Deadline,
     frames: &FrameIndex,
 ) -> Result<(Session, Picture), ClipErrorKind> {
-    let mut session = Session::open(path, limits, deadline)?;
+    let mut session = Session::open(path, limits, deadline, frames.reordered())?;
     let detail = match session.next_frame(frames, &Everything) {
         Ok(Some(decoded)) if !decoded.picture.is_damaged() => return Ok((session, decoded.picture)),
         Ok(_) | Err(Stop::Untrusted) => session.complaint().unwrap_or("the picture is incomplete").to_string(),

@@ -213,6 +213,20 @@ impl FrameIndex {
         shown.or_else(|| self.keys.iter().find(|key| key.pts == pts).map(|key| key.decode_order))
     }
 
+    /// How many frames a decoder must hold back to show all in order: the furthest that a frame is stored behind its
+    /// place. No more than codecs allow; where times do not tell frames apart, nothing is known.
+    pub(crate) fn reordered(&self) -> usize {
+        const MOST: usize = 16;
+        if self.identity == Identity::Count {
+            return 0;
+        }
+        let mut stored: Vec<(usize, usize)> =
+            self.entries.iter().enumerate().map(|(frame, entry)| (entry.decode_order, frame)).collect();
+        stored.sort_unstable();
+        let behind = stored.iter().enumerate().map(|(rank, &(_, frame))| rank.saturating_sub(frame));
+        behind.max().unwrap_or(0).min(MOST)
+    }
+
     /// Whether the usual interval between frames is left more often than once in 100 times.
     pub(crate) fn has_variable_rate(&self) -> bool {
         let mut intervals: Vec<i64> =
@@ -281,6 +295,7 @@ mod tests {
         let index = FrameIndex::build(records.to_vec(), 1);
         let start = |frame| index.start_for(frame).expect("a start").decode_order;
         assert_eq!([start(0), start(3), start(4), start(5), start(6), start(7)], [0, 0, 0, 0, 4, 4]);
+        assert_eq!(index.reordered(), 1);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 use crate::Filter;
 use crate::colour::{ColourMatrix, ColourRange};
+use crate::simd::{self, Colours, LANES};
 use crate::weights::Axis;
 
 /// One plane of a decoded picture.
@@ -75,7 +76,7 @@ impl PlanarScaler {
     /// # Shapes
     /// `target` is `[height, width, 3]`, as large as the task says.
     pub(crate) fn rgb(&mut self, planes: [Plane<'_>; 3], target: &mut [u8]) {
-        crate::simd::with_widest(
+        simd::with_widest(
             #[inline(always)]
             || self.convert(planes, target),
         );
@@ -149,19 +150,8 @@ fn high(value: u16, weight: u16) -> u16 {
     (u32::from(value) * u32::from(weight) >> 16) as u16
 }
 
-/// Factors between YUV and RGB, in multiples of 1/8192.
-#[derive(Debug, Clone, Copy)]
-struct Colours {
-    black: i16,
-    luma: i16,
-    red_of_v: i16,
-    green_of_u: i16,
-    green_of_v: i16,
-    blue_of_u: i16,
-}
-
 impl Colours {
-    fn new(matrix: ColourMatrix, range: ColourRange) -> Self {
+    pub(crate) fn new(matrix: ColourMatrix, range: ColourRange) -> Self {
         let (red, blue) = matrix.weights();
         let green = 1.0 - red - blue;
         let (black, luma, chroma) = match range {
@@ -182,59 +172,122 @@ impl Colours {
 
     #[inline(always)]
     fn convert(self, y: &[i16], u: &[i16], v: &[i16], target: &mut [u8]) {
-        const LANES: usize = 32;
         let width = y.len();
         let mut x = 0;
         while x < width {
             let lanes = LANES.min(width);
+            // The last block overlaps the one before it, so that there is no remainder to do one by one.
             x = x.min(width - lanes);
-            let mut planes = [[0_u8; LANES]; 3];
-            if lanes == LANES {
-                let block = |row: &[i16]| <[i16; LANES]>::try_from(&row[x..x + LANES]).unwrap_or([0; LANES]);
-                self.block(block(y), block(u), block(v), &mut planes);
-            } else {
-                let block = |row: &[i16]| std::array::from_fn(|lane| row.get(lane).copied().unwrap_or(0));
-                self.block(block(y), block(u), block(v), &mut planes);
-            }
-            let [red, green, blue] = planes;
-            for (lane, pixel) in target[x * 3..(x + lanes) * 3].chunks_exact_mut(3).enumerate() {
-                pixel[0] = red[lane];
-                pixel[1] = green[lane];
-                pixel[2] = blue[lane];
-            }
+            let block = |row: &[i16]| match row.get(x..x + LANES).and_then(|row| row.try_into().ok()) {
+                Some(block) => block,
+                None => std::array::from_fn(|lane| row.get(lane).copied().unwrap_or(0)),
+            };
+            let mut pixels = [0; 3 * LANES];
+            simd::rgb([block(y), block(u), block(v)], self, &mut pixels);
+            target[x * 3..(x + lanes) * 3].copy_from_slice(&pixels[..lanes * 3]);
             x += lanes;
         }
     }
+}
 
-    #[inline(always)]
-    fn block<const LANES: usize>(
-        self,
-        y: [i16; LANES],
-        u: [i16; LANES],
-        v: [i16; LANES],
-        [red, green, blue]: &mut [[u8; LANES]; 3],
-    ) {
-        const HALF: i16 = 128 << 7;
-        for lane in 0..LANES {
-            let [u, v] = [u[lane] - HALF, v[lane] - HALF];
-            // Sums stay below 2^15: the largest is (255 + 2.2 · 128) · 32.
-            let luma = product(y[lane] - self.black, self.luma) + 16;
-            red[lane] = byte(luma + product(v, self.red_of_v));
-            green[lane] = byte(luma + product(u, self.green_of_u) + product(v, self.green_of_v));
-            blue[lane] = byte(luma + product(u, self.blue_of_u));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same in floating point, straight from the definition of the kernels.
+    fn exact(task: PlanarTask, planes: [&[u8]; 3]) -> Vec<f64> {
+        let axis = |from: usize, to: usize, result: usize| -> Vec<(usize, f64)> {
+            let ratio = from as f64 / to as f64;
+            let centre = (result as f64 + 0.5) * ratio - 0.5;
+            let weight = |distance: f64| match task.filter {
+                Filter::Area if ratio > 1.0 => (0.5 + ratio / 2.0 - distance).clamp(0.0, 1.0),
+                _ => (1.0 - distance / ratio.max(1.0)).max(0.0),
+            };
+            let far = i32::try_from(from).expect("small") * 3;
+            let weights: Vec<(usize, f64)> = (-far..far)
+                .map(|at| {
+                    (
+                        usize::try_from(at.max(0)).expect("positive").min(from - 1),
+                        weight((f64::from(at) - centre).abs()),
+                    )
+                })
+                .filter(|&(_, weight)| weight > 0.0)
+                .collect();
+            let sum: f64 = weights.iter().map(|(_, weight)| weight).sum();
+            weights.into_iter().map(|(at, weight)| (at, weight / sum)).collect()
+        };
+        let sample = |plane: &[u8], [width, height]: [usize; 2], x: usize, y: usize| -> f64 {
+            let columns = axis(width, task.resized[0], x + task.offset[0]);
+            let rows = axis(height, task.resized[1], y + task.offset[1]);
+            rows.iter()
+                .flat_map(|&(row, above)| {
+                    columns.iter().map(move |&(column, beside)| (row * width + column, above * beside))
+                })
+                .map(|(at, weight)| f64::from(plane[at]) * weight)
+                .sum()
+        };
+        let (red, blue) = task.matrix.weights();
+        let (black, luma, chroma) = match task.range {
+            ColourRange::Limited => (16.0, 255.0 / 219.0, 255.0 / 224.0),
+            ColourRange::Full => (0.0, 1.0, 1.0),
+        };
+        let mut pixels = Vec::new();
+        for y in 0..task.size[1] {
+            for x in 0..task.size[0] {
+                let [u, v] = [1, 2].map(|plane| (sample(planes[plane], task.chroma, x, y) - 128.0) * chroma);
+                let y = (sample(planes[0], task.luma, x, y) - black) * luma;
+                let (r, b) = (y + 2.0 * (1.0 - red) * v, y + 2.0 * (1.0 - blue) * u);
+                let g = (y - red * r - blue * b) / (1.0 - red - blue);
+                pixels.extend([r, g, b].map(|channel| channel.clamp(0.0, 255.0)));
+            }
+        }
+        pixels
+    }
+
+    #[test]
+    fn integers_stay_within_a_rounding_of_the_definition() {
+        let sizes = [
+            ([16, 16], [16, 16]),
+            ([17, 13], [17, 13]),
+            ([64, 48], [21, 16]),
+            ([40, 90], [16, 36]),
+            ([9, 7], [40, 33]),
+            ([33, 20], [66, 40]),
+            ([130, 6], [13, 3]),
+        ];
+        for (case, (luma, resized)) in sizes.into_iter().enumerate() {
+            for filter in [Filter::Bilinear, Filter::Area] {
+                for (matrix, range) in [
+                    (ColourMatrix::Bt601, ColourRange::Limited),
+                    (ColourMatrix::Bt709, ColourRange::Full),
+                    (ColourMatrix::Bt2020, ColourRange::Limited),
+                ] {
+                    for ([across, down], offset) in
+                        [([2, 2], [0, 0]), ([2, 1], [1, 1]), ([1, 1], [0, 2]), ([4, 1], [2, 0])]
+                    {
+                        let chroma = [usize::div_ceil(luma[0], across), usize::div_ceil(luma[1], down)];
+                        let size = [resized[0] - 2 * offset[0], resized[1] - offset[1]];
+                        let task = PlanarTask { luma, chroma, resized, offset, size, filter, matrix, range };
+                        let noise = |[width, height]: [usize; 2], salt: usize| -> Vec<u8> {
+                            // Coarse steps and full contrast, the hardest case for any kernel.
+                            (0..width * height)
+                                .map(|at| u8::try_from((at * 2_654_435_761 + salt) / 977 % 256).expect("a byte"))
+                                .collect()
+                        };
+                        let bytes = [noise(luma, case), noise(chroma, case + 7), noise(chroma, case + 99)];
+                        let [y, u, v] = [0, 1, 2].map(|number| {
+                            let size = if number == 0 { luma } else { chroma };
+                            Plane { bytes: &bytes[number], row_bytes: size[0], size }
+                        });
+                        let mut found = vec![0; size[0] * size[1] * 3];
+                        PlanarScaler::new(task).expect("positive weights").rgb([y, u, v], &mut found);
+                        let expected = exact(task, [&bytes[0], &bytes[1], &bytes[2]]);
+                        for (at, (&found, &exact)) in found.iter().zip(&expected).enumerate() {
+                            assert!((f64::from(found) - exact).abs() < 0.62, "{task:?}: {found} for {exact} at {at}");
+                        }
+                    }
+                }
+            }
         }
     }
-}
-
-/// The rounded product of multiples of 1/128 and 1/8192 in multiples of 1/32: one instruction on a vector.
-#[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "the product of two 16-bit numbers, shifted by 15")]
-fn product(value: i16, factor: i16) -> i16 {
-    (((i32::from(value) * i32::from(factor)) >> 14) + 1 >> 1) as i16
-}
-
-#[inline(always)]
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a byte")]
-fn byte(value: i16) -> u8 {
-    (value >> 5).clamp(0, 255) as u8
 }

@@ -94,17 +94,22 @@ pub(crate) enum Stop {
 
 impl Session {
     /// At the start of the file.
-    pub(crate) fn open(path: &Path, limits: &Limits, deadline: &Deadline) -> Result<Self, ClipErrorKind> {
-        Self::around(Source::open(gate::open(path)?, deadline)?, limits, Origin::FileStart)
+    pub(crate) fn open(
+        path: &Path,
+        limits: &Limits,
+        deadline: &Deadline,
+        reordered: usize,
+    ) -> Result<Self, ClipErrorKind> {
+        Self::around(Source::open(gate::open(path)?, deadline)?, limits, Origin::FileStart, reordered)
     }
 
     /// With a source that has been read to its end.
-    pub(crate) fn after_scan(source: Source, limits: &Limits) -> Result<Self, ClipErrorKind> {
-        Self::around(source, limits, Origin::Scan)
+    pub(crate) fn after_scan(source: Source, limits: &Limits, reordered: usize) -> Result<Self, ClipErrorKind> {
+        Self::around(source, limits, Origin::Scan, reordered)
     }
 
-    fn around(source: Source, limits: &Limits, origin: Origin) -> Result<Self, ClipErrorKind> {
-        let decoder = FrameDecoder::open(&source, limits)?;
+    fn around(source: Source, limits: &Limits, origin: Origin, reordered: usize) -> Result<Self, ClipErrorKind> {
+        let decoder = FrameDecoder::open(&source, limits, reordered)?;
         Ok(Self {
             source,
             decoder,

@@ -3,6 +3,7 @@
 //! the pixel at the edge.
 
 use crate::Filter;
+use crate::simd::{self, Starts};
 
 /// Weights along one axis for the part of the result that is kept.
 #[derive(Debug, Clone)]
@@ -10,20 +11,24 @@ pub(crate) struct Axis {
     kind: Kind,
     /// Source pixels that one result pixel takes, with padding.
     taps: usize,
-    starts: Vec<usize>,
+    starts: Starts,
     /// `taps` a result pixel, in multiples of 1/65536.
     weights: Vec<u16>,
-    /// The same in multiples of 1/32768, in groups of [`GROUP`].
+    /// `signed_taps` a result pixel, padded with zeros, in multiples of 1/32768.
     signed: Vec<i16>,
-    groups: usize,
+    signed_taps: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// Pixels are taken as they are.
-    Same { offset: usize },
+    Same {
+        offset: usize,
+    },
     /// Each source pixel gives two result pixels.
-    Doubled { offset: usize },
+    Doubled {
+        offset: usize,
+    },
     Weighed,
 }
 
@@ -66,7 +71,8 @@ impl Axis {
             rows.push((start.unwrap_or(0), weights));
         }
         let taps = rows.iter().map(|(_, weights)| weights.len()).max().unwrap_or(1);
-        let groups = taps.div_ceil(GROUP);
+        let signed_taps = if taps <= 2 { 2 } else { taps.next_multiple_of(GROUP) };
+        let mut starts = Vec::with_capacity(kept);
         let mut axis = Self {
             kind: if from == to {
                 Kind::Same { offset }
@@ -76,10 +82,10 @@ impl Axis {
                 Kind::Weighed
             },
             taps,
-            starts: Vec::with_capacity(kept),
+            starts: Starts::new(Vec::new()),
             weights: Vec::with_capacity(kept * taps),
-            signed: Vec::with_capacity(kept * groups * GROUP),
-            groups,
+            signed: Vec::with_capacity(kept * signed_taps),
+            signed_taps,
         };
         for (start, weights) in rows {
             // Near the far edge the padding would lead out of the source.
@@ -87,17 +93,18 @@ impl Axis {
             let mut padded = vec![0.0; shift];
             padded.extend(weights);
             padded.resize(taps, 0.0);
-            axis.starts.push(start - shift);
+            starts.push(u32::try_from(start - shift).ok()?);
             axis.weights.extend(fixed::<65536>(&padded).map(|weight| u16::try_from(weight).unwrap_or(u16::MAX)));
             axis.signed.extend(fixed::<32768>(&padded).map(|weight| i16::try_from(weight).unwrap_or(i16::MAX)));
-            axis.signed.resize(axis.starts.len() * groups * GROUP, 0);
+            axis.signed.resize(starts.len() * signed_taps, 0);
         }
+        axis.starts = Starts::new(starts);
         Some(axis)
     }
 
     /// Source pixels that [`apply`](Self::apply) may touch behind the last one.
     pub(crate) fn padding(&self) -> usize {
-        self.groups * GROUP
+        self.signed_taps
     }
 
     /// The first source pixel of a result pixel, and the weights from there on.
@@ -105,7 +112,9 @@ impl Axis {
     pub(crate) fn at(&self, result: usize) -> (usize, &[u16]) {
         match self.kind {
             Kind::Same { offset } => (offset + result, &[u16::MAX]),
-            Kind::Doubled { .. } | Kind::Weighed => (self.starts[result], &self.weights[result * self.taps..][..self.taps]),
+            Kind::Doubled { .. } | Kind::Weighed => {
+                (self.starts.first(result), &self.weights[result * self.taps..][..self.taps])
+            }
         }
     }
 
@@ -115,14 +124,9 @@ impl Axis {
         match self.kind {
             Kind::Same { offset } => out.copy_from_slice(&source[offset..][..out.len()]),
             Kind::Doubled { offset } if offset % 2 == 0 => self.double(source, offset / 2, out),
-            Kind::Doubled { .. } | Kind::Weighed if self.taps <= 2 => self.pairs(source, out),
-            Kind::Doubled { .. } | Kind::Weighed => match self.groups {
-                1 => self.groups::<1>(source, out),
-                2 => self.groups::<2>(source, out),
-                3 => self.groups::<3>(source, out),
-                4 => self.groups::<4>(source, out),
-                _ => self.many_groups(source, out),
-            },
+            Kind::Doubled { .. } | Kind::Weighed => {
+                simd::weigh(source, &self.starts, &self.signed, self.signed_taps, out);
+            }
         }
     }
 
@@ -134,7 +138,8 @@ impl Axis {
         let inner = (out.len() / 2).min(columns.saturating_sub(first + 1));
         let skipped = usize::from(first == 0);
         if inner > skipped {
-            let [before, here, after] = [0, 1, 2].map(|shift| &source[first + skipped + shift - 1..][..inner - skipped]);
+            let [before, here, after] =
+                [0, 1, 2].map(|shift| &source[first + skipped + shift - 1..][..inner - skipped]);
             let pairs = out[2 * skipped..2 * inner].chunks_exact_mut(2);
             for (((pair, &before), &here), &after) in pairs.zip(before).zip(here).zip(after) {
                 pair[0] = mix(here, before);
@@ -149,43 +154,6 @@ impl Axis {
             out[result] = mix(clamped(here), clamped(far));
         }
     }
-
-    #[inline(always)]
-    fn pairs(&self, source: &[i16], out: &mut [i16]) {
-        for ((out, &start), weights) in out.iter_mut().zip(&self.starts).zip(self.signed.chunks_exact(GROUP)) {
-            let pair = &source[start..start + 2];
-            let sum = i32::from(pair[0]) * i32::from(weights[0]) + i32::from(pair[1]) * i32::from(weights[1]);
-            *out = rounded(sum);
-        }
-    }
-
-    #[inline(always)]
-    fn groups<const GROUPS: usize>(&self, source: &[i16], out: &mut [i16]) {
-        for ((out, &start), weights) in out.iter_mut().zip(&self.starts).zip(self.signed.chunks_exact(GROUPS * GROUP)) {
-            let pixels = &source[start..start + GROUPS * GROUP];
-            let mut sum = 0;
-            for tap in 0..GROUPS * GROUP {
-                sum += i32::from(pixels[tap]) * i32::from(weights[tap]);
-            }
-            *out = rounded(sum);
-        }
-    }
-
-    #[inline(always)]
-    fn many_groups(&self, source: &[i16], out: &mut [i16]) {
-        let padded = self.groups * GROUP;
-        for ((out, &start), weights) in out.iter_mut().zip(&self.starts).zip(self.signed.chunks_exact(padded)) {
-            let products = source[start..start + padded].iter().zip(weights);
-            *out = rounded(products.map(|(&pixel, &weight)| i32::from(pixel) * i32::from(weight)).sum());
-        }
-    }
-}
-
-/// Back to multiples of 1/128.
-#[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "weights sum to 1, so that the mean of 16-bit numbers fits again")]
-fn rounded(sum: i32) -> i16 {
-    ((sum + (1 << 14)) >> 15) as i16
 }
 
 /// Weights as integers whose sum is exactly `ONE`: what rounding leaves over goes on to the next weight.
