@@ -43,5 +43,5 @@ pub use index::MediaIndex;
 pub use info::VideoInfo;
 pub use libav::{FfmpegVersion, ffmpeg_version, has_decoder, initialise};
 pub use limits::Limits;
-pub use plan::{ClipSpec, FramePlan, PastEnd};
+pub use plan::{ClipSpec, FramePlan, PacedSpec, PastEnd, Seed};
 pub use timeline::Timeline;
