@@ -27,6 +27,7 @@ struct Task {
 #[derive(Serialize)]
 struct Outcome {
     seconds: Vec<f64>,
+    cpu_seconds: Vec<f64>,
     peak_bytes: u64,
     frames: usize,
 }
@@ -37,20 +38,21 @@ fn main() -> anyhow::Result<()> {
         bail!("usage: clips TASK.json OUT.json")
     };
     let task: Task = serde_json::from_slice(&fs::read(task)?)?;
-    let mut seconds = Vec::new();
+    let (mut seconds, mut cpu_seconds) = (Vec::new(), Vec::new());
     let mut frames = 0;
     for _ in 0..task.turns {
-        let start = Instant::now();
+        let (start, cpu_start) = (Instant::now(), cpu_so_far()?);
         frames = 0;
         for draw in &task.draws {
             frames += fetch(&task, draw, None)?;
         }
         seconds.push(start.elapsed().as_secs_f64());
+        cpu_seconds.push(cpu_so_far()? - cpu_start);
     }
     if let (Some(path), Some(draw)) = (&task.frames_to, task.draws.last()) {
         fetch(&task, draw, Some(path))?;
     }
-    fs::write(out, serde_json::to_vec(&Outcome { seconds, peak_bytes: peak_bytes()?, frames })?)?;
+    fs::write(out, serde_json::to_vec(&Outcome { seconds, cpu_seconds, peak_bytes: peak_bytes()?, frames })?)?;
     Ok(())
 }
 
@@ -67,6 +69,14 @@ fn fetch(task: &Task, clips: &[Vec<usize>], frames_to: Option<&PathBuf>) -> anyh
         fs::write(path, bytes)?;
     }
     Ok(clips.iter().map(|clip| clip.indices.len()).sum())
+}
+
+/// Processor time of all threads of this process, ended ones included, to a hundredth of a second.
+fn cpu_so_far() -> anyhow::Result<f64> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    let (_, fields) = stat.rsplit_once(')').context("a process has a name in brackets")?;
+    let ticks: Result<Vec<u64>, _> = fields.split_whitespace().skip(11).take(2).map(str::parse).collect();
+    Ok(ticks?.iter().sum::<u64>() as f64 / 100.0)
 }
 
 /// The most memory that this process ever held.
