@@ -5,15 +5,17 @@
 //! start of the file, so that a jump can cost time but never a frame.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::converter::{Converter, Scalers};
-use crate::harvest::Harvest;
+use crate::harvest::{Catch, Harvest};
 use crate::index::Scan;
 use crate::libav::Picture;
 use crate::limits::Deadline;
 use crate::packets::{Identity, KeyPacket};
 use crate::session::{Decoded, Everything, Session, Stop, Wish};
+use crate::visit::{NativeFrame, RgbFrame, View, Visit};
 use crate::{Clip, ClipError, ClipErrorKind, FrameGeometry, FramePlan, Limits, MediaIndex, Salvage};
 
 /// An opened file that cuts clips.
@@ -45,12 +47,12 @@ struct Run {
 }
 
 /// The wish for what is still missing in a harvest.
-struct Remaining<'harvest, 'plans> {
-    harvest: &'harvest Harvest<'plans>,
+struct Remaining<'harvest, C> {
+    harvest: &'harvest C,
     last_packet: usize,
 }
 
-impl Wish for Remaining<'_, '_> {
+impl<C: Catch> Wish for Remaining<'_, C> {
     fn wants(&self, frame: usize) -> bool {
         self.harvest.is_wanted(frame)
     }
@@ -125,40 +127,82 @@ impl Decoder {
     pub fn clips_salvaging(&mut self, plans: &[FramePlan], geometry: &FrameGeometry) -> Result<Salvage, ClipError> {
         self.deadline.rearm();
         let mut harvest = Harvest::new(plans, geometry);
-        let result = self.check(plans, geometry).and_then(|()| match self.still.take() {
-            Some(picture) => {
-                let result = harvest.offer(0, &picture, &mut self.converter);
-                self.still = Some(picture);
-                result
-            }
-            None => self.walk(&mut harvest),
-        });
-        let error = match result {
-            Ok(()) => None,
-            Err(kind) => {
-                // Whatever happened, the next call starts from a clean place.
-                self.session = None;
-                let kept = matches!(
-                    kind,
-                    ClipErrorKind::Corrupt { .. }
-                        | ClipErrorKind::TimedOut { .. }
-                        | ClipErrorKind::NothingDecodable { .. }
-                );
-                let error = ClipError::new(&self.path, kind);
-                if !kept {
-                    return Err(error);
-                }
-                Some(error)
-            }
-        };
+        let result = self
+            .check_frames(plans.iter().flat_map(|plan| &plan.indices))
+            .and_then(|()| self.check_geometry(geometry))
+            .and_then(|()| self.collect(&mut harvest));
+        let error = self.settled(result)?;
         Ok(Salvage { clips: harvest.into_clips(self.index.timeline()), error })
     }
 
-    fn check(&self, plans: &[FramePlan], geometry: &FrameGeometry) -> Result<(), ClipErrorKind> {
-        let frames = self.index.frames();
-        if let Some(&frame) = plans.iter().flat_map(|plan| &plan.indices).find(|&&frame| frame >= frames) {
-            return Err(ClipErrorKind::FrameOutOfRange { frame, frames });
+    /// Shows wanted frames to a visitor, each once, and keeps none: memory stays flat. They come in presentation order;
+    /// only frames of a damaged file that need a second pass come after the others.
+    ///
+    /// # Errors
+    /// As [`clips`](Self::clips); the frames before the error, and those after damage, have been shown.
+    pub fn visit(
+        &mut self,
+        frames: impl IntoIterator<Item = usize>,
+        geometry: &FrameGeometry,
+        mut visitor: impl FnMut(RgbFrame<'_>),
+    ) -> Result<(), ClipError> {
+        self.check_geometry(geometry).map_err(|kind| ClipError::new(&self.path, kind))?;
+        self.visit_all(frames.into_iter().collect(), View::Rgb(geometry, Vec::new(), &mut visitor))
+    }
+
+    /// Shows wanted frames as the decoder made them; otherwise as [`visit`](Self::visit).
+    ///
+    /// # Errors
+    /// As [`visit`](Self::visit).
+    pub fn visit_native(
+        &mut self,
+        frames: impl IntoIterator<Item = usize>,
+        mut visitor: impl FnMut(NativeFrame<'_>),
+    ) -> Result<(), ClipError> {
+        self.visit_all(frames.into_iter().collect(), View::Native(Vec::new(), &mut visitor))
+    }
+
+    fn visit_all(&mut self, wanted: BTreeSet<usize>, view: View<'_>) -> Result<(), ClipError> {
+        self.deadline.rearm();
+        let timeline = self.index.timeline().clone();
+        let result =
+            self.check_frames(&wanted).and_then(|()| self.collect(&mut Visit { wanted, view, timeline, size: None }));
+        self.settled(result)?.map_or(Ok(()), Err)
+    }
+
+    fn collect(&mut self, catch: &mut impl Catch) -> Result<(), ClipErrorKind> {
+        match self.still.take() {
+            Some(picture) => {
+                let result = catch.offer(0, &picture, &mut self.converter);
+                self.still = Some(picture);
+                result
+            }
+            None => self.walk(catch),
         }
+    }
+
+    /// Damage leaves what came before it and after it; other errors leave nothing.
+    fn settled(&mut self, result: Result<(), ClipErrorKind>) -> Result<Option<ClipError>, ClipError> {
+        let Err(kind) = result else { return Ok(None) };
+        // Whatever happened, the next call starts from a clean place.
+        self.session = None;
+        let kept = matches!(
+            kind,
+            ClipErrorKind::Corrupt { .. } | ClipErrorKind::TimedOut { .. } | ClipErrorKind::NothingDecodable { .. }
+        );
+        let error = ClipError::new(&self.path, kind);
+        if kept { Ok(Some(error)) } else { Err(error) }
+    }
+
+    fn check_frames<'wish>(&self, wanted: impl IntoIterator<Item = &'wish usize>) -> Result<(), ClipErrorKind> {
+        let frames = self.index.frames();
+        match wanted.into_iter().find(|&&frame| frame >= frames) {
+            Some(&frame) => Err(ClipErrorKind::FrameOutOfRange { frame, frames }),
+            None => Ok(()),
+        }
+    }
+
+    fn check_geometry(&self, geometry: &FrameGeometry) -> Result<(), ClipErrorKind> {
         let shown = [self.index.info.width, self.index.info.height];
         if shown.contains(&0) {
             return Ok(());
@@ -167,7 +211,7 @@ impl Decoder {
     }
 
     /// Fetches all wanted frames; those that a jump lost are fetched again from the start of the file.
-    fn walk(&mut self, harvest: &mut Harvest<'_>) -> Result<(), ClipErrorKind> {
+    fn walk(&mut self, harvest: &mut impl Catch) -> Result<(), ClipErrorKind> {
         loop {
             let mut walk = Walk::default();
             let mut from = 0;
@@ -189,7 +233,7 @@ impl Decoder {
     }
 
     /// Decodes up to one wanted frame, which is either delivered or noted as missing.
-    fn fetch(&mut self, target: usize, harvest: &mut Harvest<'_>, walk: &mut Walk) -> Result<(), ClipErrorKind> {
+    fn fetch(&mut self, target: usize, harvest: &mut impl Catch, walk: &mut Walk) -> Result<(), ClipErrorKind> {
         // Targets ascend: what the walk has gone past will not come out by going back.
         if walk.last_frame.is_some_and(|last| last >= target) {
             walk.first_missing.get_or_insert_with(|| (target, "the frame is damaged or left out".to_string()));
@@ -225,7 +269,7 @@ impl Decoder {
         &mut self,
         target: usize,
         session: &mut Session,
-        harvest: &mut Harvest<'_>,
+        harvest: &mut impl Catch,
         walk: &mut Walk,
     ) -> Result<(), Detour> {
         let because =
@@ -314,10 +358,12 @@ impl Decoder {
     }
 
     /// The wanted frames from `first` on that one go fetches.
-    fn run_from(&self, first: usize, harvest: &Harvest<'_>) -> Run {
+    fn run_from(&self, first: usize, harvest: &impl Catch) -> Run {
         let index = &self.index.frames;
         let mut run = Run { last_frame: None, last_packet: 0 };
-        for frame in harvest.wanted_from(first) {
+        let mut next = first;
+        while let Some(frame) = harvest.next_wanted(next) {
+            next = frame + 1;
             let (Some(entry), Some(key)) = (index.entries.get(frame), index.start_for(frame)) else { break };
             if run.last_frame.is_some() && !self.goes_on(run.last_packet + 1, key) {
                 break;

@@ -8,6 +8,18 @@ use crate::converter::Converter;
 use crate::libav::Picture;
 use crate::{Clip, ClipErrorKind, FrameGeometry, FramePlan, Timeline};
 
+/// Whoever waits for frames while a file is walked through.
+pub(crate) trait Catch {
+    /// The first wanted frame that has not come yet, from some frame on.
+    fn next_wanted(&self, from: usize) -> Option<usize>;
+
+    /// Whether a frame is wanted and has not come yet.
+    fn is_wanted(&self, frame: usize) -> bool;
+
+    /// Converts a frame, if it is wanted, and puts it where it belongs.
+    fn offer(&mut self, frame: usize, picture: &Picture, converter: &mut Converter) -> Result<(), ClipErrorKind>;
+}
+
 /// The clips of some plans, filling up.
 pub(crate) struct Harvest<'plans> {
     plans: &'plans [FramePlan],
@@ -30,40 +42,16 @@ struct Growing {
     missing: usize,
 }
 
-impl<'plans> Harvest<'plans> {
-    pub(crate) fn new(plans: &'plans [FramePlan], geometry: &'plans FrameGeometry) -> Self {
-        let mut wanted: BTreeMap<usize, Vec<Place>> = BTreeMap::new();
-        for (clip, plan) in plans.iter().enumerate() {
-            for (position, &frame) in plan.indices.iter().enumerate() {
-                wanted.entry(frame).or_default().push(Place { clip, position });
-            }
-        }
-        let clips = plans.iter().map(|plan| Growing { frames: None, missing: plan.indices.len() }).collect();
-        Self { plans, geometry, wanted, clips, size: None }
+impl Catch for Harvest<'_> {
+    fn next_wanted(&self, from: usize) -> Option<usize> {
+        self.wanted.range(from..).next().map(|(&frame, _)| frame)
     }
 
-    /// The first wanted frame that has not come yet, from some frame on.
-    pub(crate) fn next_wanted(&self, from: usize) -> Option<usize> {
-        self.wanted_from(from).next()
-    }
-
-    /// Whether a frame is wanted and has not come yet.
-    pub(crate) fn is_wanted(&self, frame: usize) -> bool {
+    fn is_wanted(&self, frame: usize) -> bool {
         self.wanted.contains_key(&frame)
     }
 
-    /// All wanted frames that have not come yet, from some frame on.
-    pub(crate) fn wanted_from(&self, from: usize) -> impl Iterator<Item = usize> {
-        self.wanted.range(from..).map(|(&frame, _)| frame)
-    }
-
-    /// Converts a frame, if it is wanted, and copies it into all the places that want it.
-    pub(crate) fn offer(
-        &mut self,
-        frame: usize,
-        picture: &Picture,
-        converter: &mut Converter,
-    ) -> Result<(), ClipErrorKind> {
+    fn offer(&mut self, frame: usize, picture: &Picture, converter: &mut Converter) -> Result<(), ClipErrorKind> {
         if !self.wanted.contains_key(&frame) {
             return Ok(());
         }
@@ -83,6 +71,19 @@ impl<'plans> Harvest<'plans> {
             self.clips[place.clip].missing -= 1;
         }
         Ok(())
+    }
+}
+
+impl<'plans> Harvest<'plans> {
+    pub(crate) fn new(plans: &'plans [FramePlan], geometry: &'plans FrameGeometry) -> Self {
+        let mut wanted: BTreeMap<usize, Vec<Place>> = BTreeMap::new();
+        for (clip, plan) in plans.iter().enumerate() {
+            for (position, &frame) in plan.indices.iter().enumerate() {
+                wanted.entry(frame).or_default().push(Place { clip, position });
+            }
+        }
+        let clips = plans.iter().map(|plan| Growing { frames: None, missing: plan.indices.len() }).collect();
+        Self { plans, geometry, wanted, clips, size: None }
     }
 
     /// Where the pixels of a frame go.

@@ -33,6 +33,7 @@ mod session;
 mod simd;
 mod splice;
 mod timeline;
+mod visit;
 mod weights;
 
 pub use clip::{Clip, Salvage};
@@ -45,3 +46,4 @@ pub use libav::{FfmpegVersion, ffmpeg_version, has_decoder, initialise};
 pub use limits::Limits;
 pub use plan::{ClipSpec, FramePlan, PacedSpec, PastEnd, Seed};
 pub use timeline::Timeline;
+pub use visit::{NativeFrame, RgbFrame};

@@ -3,6 +3,7 @@
 //! The session knows at every moment which packet comes next, by counting from the start of the file or, after a jump,
 //! by recognising the first packet. A landing that it does not recognise is an error, never a guess.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use ffmpeg_next as ffmpeg;
@@ -30,8 +31,8 @@ pub(crate) struct Session {
     broken: Option<String>,
     silent_packets: usize,
     complaint: Option<String>,
-    /// The last frame, in presentation order, whose packet was left out.
-    last_skipped: Option<usize>,
+    /// Frames whose packets were left out.
+    skipped: HashSet<usize>,
     /// Whether the decoder was emptied before the end.
     emptied_early: bool,
     max_silent_packets: usize,
@@ -122,7 +123,7 @@ impl Session {
             broken: None,
             silent_packets: 0,
             complaint: None,
-            last_skipped: None,
+            skipped: HashSet::new(),
             emptied_early: false,
             max_silent_packets: limits.max_packets_without_frame.max(1),
         })
@@ -134,7 +135,7 @@ impl Session {
 
     /// Whether every packet from the start of the file on has been decoded.
     pub(crate) fn is_plain(&self) -> bool {
-        self.origin == Origin::FileStart && self.last_skipped.is_none() && !self.emptied_early
+        self.origin == Origin::FileStart && self.skipped.is_empty() && !self.emptied_early
     }
 
     pub(crate) fn next_packet(&self) -> usize {
@@ -144,7 +145,8 @@ impl Session {
     /// Whether this frame can still come out without moving back.
     pub(crate) fn is_before(&self, frame: usize) -> bool {
         // After an early emptying, what follows lacks the pictures that it builds on.
-        self.origin != Origin::Scan && !self.emptied_early && self.last_frame.max(self.last_skipped) < Some(frame)
+        let can_go_on = self.origin != Origin::Scan && !self.emptied_early;
+        can_go_on && self.last_frame < Some(frame) && !self.skipped.contains(&frame)
     }
 
     /// The decoder's last complaint.
@@ -187,7 +189,7 @@ impl Session {
     fn restart(&mut self, next_packet: usize, landing: Option<i64>) {
         self.decoder.flush();
         self.origin = Origin::Jump;
-        self.last_skipped = None;
+        self.skipped.clear();
         self.emptied_early = false;
         self.recognised = None;
         self.next_packet = next_packet;
@@ -256,7 +258,10 @@ impl Session {
     }
 
     fn feed(&mut self, index: &FrameIndex, wish: &impl Wish) -> Result<(), Stop> {
-        if self.next_packet > wish.last_packet() && self.next_packet < index.decode_until {
+        // Before the picture that was jumped to has come out, FFmpeg's H.264 decoder takes those behind an open group's key
+        // for broken, and an early end makes it drop them.
+        let has_landed = self.landing.is_none();
+        if has_landed && self.next_packet > wish.last_packet() && self.next_packet < index.decode_until {
             self.emptied_early = true;
             self.phase = Phase::Draining;
             return self.decoder.send_end().or_else(|complaint| self.complain(complaint, index));
@@ -291,7 +296,7 @@ impl Session {
         }
         let frame = packet.pts().and_then(|pts| index.frame_at(pts));
         if let Some(frame) = frame.filter(|&frame| index.is_superfluous(frame, wish)) {
-            self.last_skipped = self.last_skipped.max(Some(frame));
+            self.skipped.insert(frame);
             return Ok(());
         }
         self.count_silence()?;

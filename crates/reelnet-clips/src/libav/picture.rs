@@ -2,7 +2,8 @@
 
 use ffmpeg_next::{Frame, ffi};
 
-use super::stream::{code, pixel_format_name, ratio};
+use super::stream::{code, pixel_format, pixel_format_name, ratio};
+use crate::ClipErrorKind;
 use crate::orientation::Orientation;
 use crate::planar::Plane;
 
@@ -67,6 +68,31 @@ impl Picture {
 
     pub(crate) fn size(&self) -> [u32; 2] {
         [self.raw().width, self.raw().height].map(|side| u32::try_from(side).unwrap_or(0))
+    }
+
+    /// All planes one after another, without padding.
+    pub(crate) fn pack(&self, bytes: &mut Vec<u8>) -> Result<(), ClipErrorKind> {
+        let frame = self.raw();
+        let refused = || ClipErrorKind::UnsupportedPixelFormat { format: self.pixel_format_name() };
+        let format = pixel_format(frame.format).ok_or_else(refused)?;
+        // SAFETY: takes plain numbers.
+        let size = unsafe { ffi::av_image_get_buffer_size(format, frame.width, frame.height, 1) };
+        bytes.resize(usize::try_from(size).map_err(|_| refused())?, 0);
+        // SAFETY: the planes are those of a valid frame of that format and size, the target has the size that was asked
+        // for.
+        let written = unsafe {
+            ffi::av_image_copy_to_buffer(
+                bytes.as_mut_ptr(),
+                size,
+                frame.data.as_ptr().cast(),
+                frame.linesize.as_ptr(),
+                format,
+                frame.width,
+                frame.height,
+                1,
+            )
+        };
+        if written == size { Ok(()) } else { Err(refused()) }
     }
 
     /// Luma and two planes of chroma, if it is made of such, with 8 bits a sample.
