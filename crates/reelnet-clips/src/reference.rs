@@ -104,6 +104,22 @@ impl ReferenceReader {
     }
 }
 
+impl ReferenceReader {
+    /// Whether a decoder that starts at this packet trusts all pictures from it on. Behind a key picture of an open group
+    /// FFmpeg's H.264 decoder trusts pictures only once the key picture has come out, and drops the others when the
+    /// stream ends before that.
+    pub(crate) fn starts_afresh(&self, packet: &[u8]) -> bool {
+        const INSTANT_REFRESH: u8 = 5;
+        match self.syntax {
+            Syntax::Avc(framing) => {
+                units(packet, framing).any(|unit| unit.first().is_some_and(|header| header & 31 == INSTANT_REFRESH))
+            }
+            Syntax::Other => false,
+            Syntax::IntraOnly | Syntax::Hevc { .. } | Syntax::Mpeg12 | Syntax::Mpeg4 => true,
+        }
+    }
+}
+
 /// What one unit of a packet means for the others.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Unit {

@@ -33,6 +33,9 @@ pub(crate) struct Session {
     complaint: Option<String>,
     /// Frames whose packets were left out.
     skipped: HashSet<usize>,
+    /// Whether pictures come out even if the stream ends right behind them. Until the first packet is in, nobody knows.
+    can_be_emptied: bool,
+    has_started: bool,
     /// Whether the decoder was emptied before the end.
     emptied_early: bool,
     max_silent_packets: usize,
@@ -124,6 +127,8 @@ impl Session {
             silent_packets: 0,
             complaint: None,
             skipped: HashSet::new(),
+            can_be_emptied: false,
+            has_started: false,
             emptied_early: false,
             max_silent_packets: limits.max_packets_without_frame.max(1),
         })
@@ -191,6 +196,8 @@ impl Session {
         self.origin = Origin::Jump;
         self.skipped.clear();
         self.emptied_early = false;
+        self.can_be_emptied = false;
+        self.has_started = false;
         self.recognised = None;
         self.next_packet = next_packet;
         self.last_frame = None;
@@ -258,10 +265,7 @@ impl Session {
     }
 
     fn feed(&mut self, index: &FrameIndex, wish: &impl Wish) -> Result<(), Stop> {
-        // Before the picture that was jumped to has come out, FFmpeg's H.264 decoder takes those behind an open group's key
-        // for broken, and an early end makes it drop them.
-        let has_landed = self.landing.is_none();
-        if has_landed && self.next_packet > wish.last_packet() && self.next_packet < index.decode_until {
+        if self.can_be_emptied && self.next_packet > wish.last_packet() && self.next_packet < index.decode_until {
             self.emptied_early = true;
             self.phase = Phase::Draining;
             return self.decoder.send_end().or_else(|complaint| self.complain(complaint, index));
@@ -298,6 +302,10 @@ impl Session {
         if let Some(frame) = frame.filter(|&frame| index.is_superfluous(frame, wish)) {
             self.skipped.insert(frame);
             return Ok(());
+        }
+        if !self.has_started {
+            self.has_started = true;
+            self.can_be_emptied = self.source.starts_afresh(&packet);
         }
         self.count_silence()?;
         self.decoder.send(&packet).or_else(|complaint| self.complain(complaint, index))

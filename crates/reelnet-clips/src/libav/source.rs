@@ -137,6 +137,11 @@ impl Source {
         }
     }
 
+    /// Whether a decoder that starts at this packet trusts all pictures from it on.
+    pub(crate) fn starts_afresh(&self, packet: &ffmpeg::Packet) -> bool {
+        self.facts.references.starts_afresh(packet.data().unwrap_or_default())
+    }
+
     /// Whether demuxer seeks of this container land where its index says. Elsewhere the way to a packet is to read all
     /// packets before it.
     pub(crate) fn seeks_reliably(&self) -> bool {
