@@ -51,7 +51,7 @@ def tasks(folder, quick):
         yield "a", name, [uniform], size
         generator = random.Random(name)
         draws = []
-        for _ in range(5 if quick else 40):
+        for _ in range(5 if quick else 50):
             first = generator.randrange(frames - 62)
             draws.append([[first + 2 * step for step in range(32)]])
         yield "b", name, draws, size

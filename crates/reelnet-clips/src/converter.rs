@@ -15,9 +15,9 @@ pub(crate) struct Converter {
     scalers: Scalers,
 }
 
-/// Scalers and their tables, for use with one file after another.
+/// Scalers, their tables and buffers.
 #[derive(Default)]
-pub(crate) struct Scalers {
+struct Scalers {
     planar: Option<PlanarScaler>,
     general: Scaler,
     turned: Vec<u8>,
@@ -37,13 +37,8 @@ const NO_MATRIX: i32 = 2;
 const NO_RANGE: i32 = 0;
 
 impl Converter {
-    pub(crate) fn new(facts: StreamFacts, max_pixels: u64, scalers: Scalers) -> Self {
-        Self { facts, max_pixels, scalers }
-    }
-
-    /// The scalers, for the next file.
-    pub(crate) fn into_scalers(self) -> Scalers {
-        self.scalers
+    pub(crate) fn new(facts: StreamFacts, max_pixels: u64) -> Self {
+        Self { facts, max_pixels, scalers: Scalers::default() }
     }
 
     /// If a size of earlier frames is given, this one gets the same, even if the video changed its own.

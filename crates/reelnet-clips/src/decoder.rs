@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::converter::{Converter, Scalers};
+use crate::converter::Converter;
 use crate::harvest::{Catch, Harvest};
 use crate::index::Scan;
 use crate::libav::Picture;
@@ -98,7 +98,7 @@ impl Decoder {
             index: scan.index,
             session: Some(scan.session),
             still: scan.still,
-            converter: Converter::new(facts, limits.max_pixels_per_frame, Scalers::default()),
+            converter: Converter::new(facts, limits.max_pixels_per_frame),
             shortcuts,
         })
     }

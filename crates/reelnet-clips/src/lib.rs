@@ -27,13 +27,19 @@ mod limits;
 mod orientation;
 mod packets;
 pub mod plan;
+#[expect(
+    clippy::inline_always,
+    reason = "what is not inlined is compiled without the vector instructions of its caller"
+)]
 mod planar;
 mod reference;
 mod session;
+#[expect(clippy::inline_always, reason = "as in `planar`")]
 mod simd;
 mod splice;
 mod timeline;
 mod visit;
+#[expect(clippy::inline_always, reason = "as in `planar`")]
 mod weights;
 
 pub use clip::{Clip, Salvage};

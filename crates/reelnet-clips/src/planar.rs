@@ -145,9 +145,8 @@ fn weigh_rows(plane: Plane<'_>, first: usize, weights: &[u16], out: &mut [i16]) 
 
 /// The upper half of a product: one instruction on a vector.
 #[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "the upper 16 of 32 bits")]
 fn high(value: u16, weight: u16) -> u16 {
-    (u32::from(value) * u32::from(weight) >> 16) as u16
+    ((u32::from(value) * u32::from(weight)) >> 16) as u16
 }
 
 impl Colours {
@@ -234,11 +233,11 @@ mod tests {
         let mut pixels = Vec::new();
         for y in 0..task.size[1] {
             for x in 0..task.size[0] {
-                let [u, v] = [1, 2].map(|plane| (sample(planes[plane], task.chroma, x, y) - 128.0) * chroma);
-                let y = (sample(planes[0], task.luma, x, y) - black) * luma;
-                let (r, b) = (y + 2.0 * (1.0 - red) * v, y + 2.0 * (1.0 - blue) * u);
-                let g = (y - red * r - blue * b) / (1.0 - red - blue);
-                pixels.extend([r, g, b].map(|channel| channel.clamp(0.0, 255.0)));
+                let [of_blue, of_red] = [1, 2].map(|plane| (sample(planes[plane], task.chroma, x, y) - 128.0) * chroma);
+                let grey = (sample(planes[0], task.luma, x, y) - black) * luma;
+                let (reds, blues) = (grey + 2.0 * (1.0 - red) * of_red, grey + 2.0 * (1.0 - blue) * of_blue);
+                let greens = (grey - red * reds - blue * blues) / (1.0 - red - blue);
+                pixels.extend([reds, greens, blues].map(|channel| channel.clamp(0.0, 255.0)));
             }
         }
         pixels

@@ -119,7 +119,7 @@ fn product(value: i16, factor: i16) -> i16 {
 }
 
 #[inline(always)]
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a byte")]
+#[expect(clippy::cast_sign_loss, reason = "clamped to a byte")]
 fn byte(value: i16) -> u8 {
     (value >> 5).clamp(0, 255) as u8
 }

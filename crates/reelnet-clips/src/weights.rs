@@ -58,7 +58,7 @@ impl Axis {
             let first = floor(centre - radius);
             let mut weights: Vec<f64> = Vec::new();
             let mut start = None;
-            for position in first..first + signed(most) + 1 {
+            for position in first..=first + signed(most) {
                 let weight = kernel((position as f64 - centre).abs(), ratio);
                 if weight <= 0.0 {
                     continue;

@@ -17,7 +17,7 @@ impl Seed {
         let mixed =
             [self.epoch, self.sample, purpose as u64].iter().fold(mix(self.run), |state, &part| mix(state ^ mix(part)));
         // The bias of multiplying instead of rejecting is below bound / 2^64.
-        let scaled = u128::from(mixed) * bound as u128 >> 64;
+        let scaled = (u128::from(mixed) * bound as u128) >> 64;
         usize::try_from(scaled).unwrap_or(0)
     }
 
@@ -34,12 +34,12 @@ pub(crate) enum Purpose {
     Step = 2,
 }
 
-/// SplitMix64 (Steele, Lea and Flood 2014): every bit of the state moves every bit of the result.
+/// `SplitMix64` (Steele, Lea and Flood 2014): every bit of the state moves every bit of the result.
 fn mix(state: u64) -> u64 {
     let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ z >> 31
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 #[cfg(test)]
