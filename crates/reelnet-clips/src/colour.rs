@@ -33,6 +33,17 @@ impl ColourMatrix {
         }
     }
 
+    /// The shares of red and blue in luma; where there is no matrix in spite of YUV, BT.601's.
+    pub(crate) fn weights(self) -> (f64, f64) {
+        match self {
+            Self::Bt601 | Self::Rgb => (0.299, 0.114),
+            Self::Bt709 => (0.2126, 0.0722),
+            Self::Fcc => (0.30, 0.11),
+            Self::Smpte240m => (0.212, 0.087),
+            Self::Bt2020 => (0.2627, 0.0593),
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Bt601 => "bt601",

@@ -1,23 +1,35 @@
 //! From a decoded picture to upright, resized RGB: what the file says about colour, pixel shape and orientation, put
 //! together with what the caller wants.
 
+use crate::colour::{ColourMatrix, ColourRange};
 use crate::geometry::{self, FrameGeometry, FrameLayout};
 use crate::libav::{Picture, RgbImage, Scaler, StreamFacts};
 use crate::orientation::Orientation;
-use crate::{ClipErrorKind, Crop, Resize};
+use crate::planar::{PlanarScaler, PlanarTask};
+use crate::{ClipErrorKind, Crop, Filter, Resize};
 
 /// Converts the pictures of one stream.
 pub(crate) struct Converter {
     facts: StreamFacts,
     max_pixels: u64,
-    scaler: Scaler,
+    scalers: Scalers,
 }
 
-/// A resized image that is still to be turned and cropped.
-pub(crate) struct Converted {
-    pub(crate) image: RgbImage,
+/// Scalers, their tables and buffers.
+#[derive(Default)]
+struct Scalers {
+    planar: Option<PlanarScaler>,
+    general: Scaler,
+    turned: Vec<u8>,
+}
+
+/// What becomes of one picture.
+pub(crate) struct Conversion {
     pub(crate) layout: FrameLayout,
-    pub(crate) orientation: Orientation,
+    orientation: Orientation,
+    filter: Filter,
+    matrix: ColourMatrix,
+    range: ColourRange,
 }
 
 /// What FFmpeg writes where a file says nothing about its matrix or its range.
@@ -26,16 +38,16 @@ const NO_RANGE: i32 = 0;
 
 impl Converter {
     pub(crate) fn new(facts: StreamFacts, max_pixels: u64) -> Self {
-        Self { facts, max_pixels, scaler: Scaler::default() }
+        Self { facts, max_pixels, scalers: Scalers::default() }
     }
 
-    /// One picture; if a size of earlier frames is given, this one gets the same, even if the video changed its own.
-    pub(crate) fn convert(
-        &mut self,
+    /// If a size of earlier frames is given, this one gets the same, even if the video changed its own.
+    pub(crate) fn plan(
+        &self,
         picture: &Picture,
         geometry: &FrameGeometry,
         size: Option<[u32; 2]>,
-    ) -> Result<Converted, ClipErrorKind> {
+    ) -> Result<Conversion, ClipErrorKind> {
         let orientation = picture.orientation().unwrap_or(self.facts.orientation);
         let aspect = self.facts.container_aspect.or(picture.sample_aspect_ratio()).unwrap_or((1, 1));
         let shown = orientation.swap_sides(geometry::stretched(picture.size(), aspect, self.max_pixels)?);
@@ -48,9 +60,54 @@ impl Converter {
         };
         let matrix = stated(picture.matrix_code(), self.facts.matrix_code, NO_MATRIX);
         let range = stated(picture.range_code(), self.facts.range_code, NO_RANGE);
-        let target = orientation.swap_sides(layout.resized);
-        let image = self.scaler.rgb(picture, target, geometry.filter, [matrix, range], &self.facts.codec)?;
-        Ok(Converted { image, layout, orientation })
+        let matrix = ColourMatrix::resolve(matrix, picture.size()[1], &self.facts.codec);
+        let range = ColourRange::resolve(range, &picture.pixel_format_name());
+        Ok(Conversion { layout, orientation, filter: geometry.filter, matrix, range })
+    }
+
+    /// # Shapes
+    /// `target` is `[height, width, 3]`, as large as the layout of the conversion says.
+    pub(crate) fn convert(
+        &mut self,
+        picture: &Picture,
+        conversion: &Conversion,
+        target: &mut [u8],
+    ) -> Result<(), ClipErrorKind> {
+        let Conversion { layout, orientation, filter, matrix, range } = *conversion;
+        let resized = orientation.swap_sides(layout.resized);
+        let upright = orientation == Orientation::default();
+        if let Some(planes) = picture.planes() {
+            let [offset, size] = if upright { [layout.offset, layout.size] } else { [[0, 0], resized] };
+            let sides = |sides: [u32; 2]| sides.map(|side| side as usize);
+            let task = PlanarTask {
+                luma: planes[0].size,
+                chroma: planes[1].size,
+                resized: sides(resized),
+                offset: sides(offset),
+                size: sides(size),
+                filter,
+                matrix,
+                range,
+            };
+            if self.scalers.planar.as_ref().is_none_or(|scaler| scaler.task != task) {
+                self.scalers.planar = PlanarScaler::new(task);
+            }
+            if let Some(scaler) = &mut self.scalers.planar {
+                if upright {
+                    scaler.rgb(planes, target);
+                } else {
+                    let [width, height] = task.size;
+                    let turned = &mut self.scalers.turned;
+                    turned.resize(width * height * 3, 0);
+                    scaler.rgb(planes, turned);
+                    copy_upright(turned, task.size, width * 3, layout, orientation, target);
+                }
+                return Ok(());
+            }
+        }
+        let RgbImage { size, row_bytes, bytes } = self.scalers.general.rgb(picture, resized, filter, matrix, range)?;
+        copy_upright(&bytes, size, row_bytes, layout, orientation, target);
+        Ok(())
     }
 }
 
@@ -61,4 +118,33 @@ fn stretched_to(
 ) -> Result<FrameLayout, ClipErrorKind> {
     let resize = Resize::Exact { width, height };
     FrameGeometry { resize, crop: Crop::None, filter: geometry.filter }.layout([width, height], max_pixels)
+}
+
+/// Turns and crops an image of `size`, whose rows are `row_bytes` apart.
+///
+/// # Shapes
+/// `target` is `[height, width, 3]`, as large as the layout says.
+fn copy_upright(
+    image: &[u8],
+    size: [usize; 2],
+    row_bytes: usize,
+    layout: FrameLayout,
+    orientation: Orientation,
+    target: &mut [u8],
+) {
+    let [left, top] = layout.offset.map(|edge| edge as usize);
+    let width = layout.size[0] as usize;
+    let shown = orientation.swap_sides(size);
+    for (y, row) in target.chunks_exact_mut(width * 3).enumerate() {
+        if orientation == Orientation::default() {
+            let start = (top + y) * row_bytes + left * 3;
+            row.copy_from_slice(&image[start..start + row.len()]);
+            continue;
+        }
+        for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
+            let [source_x, source_y] = orientation.source_of([left + x, top + y], shown);
+            let start = source_y * row_bytes + source_x * 3;
+            pixel.copy_from_slice(&image[start..start + 3]);
+        }
+    }
 }

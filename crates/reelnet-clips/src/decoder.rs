@@ -5,15 +5,17 @@
 //! start of the file, so that a jump can cost time but never a frame.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::converter::Converter;
-use crate::harvest::Harvest;
+use crate::harvest::{Catch, Harvest};
 use crate::index::Scan;
 use crate::libav::Picture;
 use crate::limits::Deadline;
-use crate::packets::Identity;
-use crate::session::{Decoded, Origin, Session, Stop};
+use crate::packets::{Identity, KeyPacket};
+use crate::session::{Decoded, Everything, Session, Stop, Wish};
+use crate::visit::{NativeFrame, RgbFrame, View, Visit};
 use crate::{Clip, ClipError, ClipErrorKind, FrameGeometry, FramePlan, Limits, MediaIndex, Salvage};
 
 /// An opened file that cuts clips.
@@ -25,15 +27,43 @@ pub struct Decoder {
     session: Option<Session>,
     still: Option<Picture>,
     converter: Converter,
-    jumps: Jumps,
+    shortcuts: Shortcuts,
 }
 
-/// Whether jumping is worth a try.
+/// Whether packets that nobody needs may stay undecoded: by jumping over groups of pictures, by leaving out pictures
+/// that nothing builds on, by emptying the decoder as soon as what is wanted is inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Jumps {
+enum Shortcuts {
     Allowed,
     Forbidden,
 }
+
+/// Wanted frames that are decoded in one go, without a jump between them.
+#[derive(Default, Clone, Copy)]
+struct Run {
+    last_frame: Option<usize>,
+    /// The last packet that one of them needs.
+    last_packet: usize,
+}
+
+/// The wish for what is still missing in a harvest.
+struct Remaining<'harvest, C> {
+    harvest: &'harvest C,
+    last_packet: usize,
+}
+
+impl<C: Catch> Wish for Remaining<'_, C> {
+    fn wants(&self, frame: usize) -> bool {
+        self.harvest.is_wanted(frame)
+    }
+
+    fn last_packet(&self) -> usize {
+        self.last_packet
+    }
+}
+
+/// Over so few packets reading is as cheap as seeking, which throws the read buffer away.
+const READ_AHEAD_PACKETS: usize = 16;
 
 /// What one call has met so far.
 #[derive(Default)]
@@ -41,8 +71,9 @@ struct Walk {
     frames_decoded: usize,
     /// The last frame that came out, sound or not.
     last_frame: Option<usize>,
-    /// Whether a jump may be to blame for what is missing.
-    jumped: bool,
+    /// Whether a shortcut may be to blame for what is missing.
+    took_shortcut: bool,
+    run: Run,
     /// The first wanted frame that did not come, and why.
     first_missing: Option<(usize, String)>,
 }
@@ -55,9 +86,9 @@ impl Decoder {
     pub fn open(path: &Path, limits: &Limits) -> Result<Self, ClipError> {
         let deadline = Deadline::after(limits.deadline);
         let scan = Scan::open(path, limits, &deadline).map_err(|kind| ClipError::new(path, kind))?;
-        let jumps = match scan.index.frames.identity {
-            Identity::Timestamp => Jumps::Allowed,
-            Identity::Count => Jumps::Forbidden,
+        let shortcuts = match scan.index.frames.identity {
+            Identity::Timestamp => Shortcuts::Allowed,
+            Identity::Count => Shortcuts::Forbidden,
         };
         let facts = scan.session.source().facts().clone();
         Ok(Self {
@@ -68,7 +99,7 @@ impl Decoder {
             session: Some(scan.session),
             still: scan.still,
             converter: Converter::new(facts, limits.max_pixels_per_frame),
-            jumps,
+            shortcuts,
         })
     }
 
@@ -96,40 +127,82 @@ impl Decoder {
     pub fn clips_salvaging(&mut self, plans: &[FramePlan], geometry: &FrameGeometry) -> Result<Salvage, ClipError> {
         self.deadline.rearm();
         let mut harvest = Harvest::new(plans, geometry);
-        let result = self.check(plans, geometry).and_then(|()| match self.still.take() {
-            Some(picture) => {
-                let result = harvest.offer(0, &picture, &mut self.converter);
-                self.still = Some(picture);
-                result
-            }
-            None => self.walk(&mut harvest),
-        });
-        let error = match result {
-            Ok(()) => None,
-            Err(kind) => {
-                // Whatever happened, the next call starts from a clean place.
-                self.session = None;
-                let kept = matches!(
-                    kind,
-                    ClipErrorKind::Corrupt { .. }
-                        | ClipErrorKind::TimedOut { .. }
-                        | ClipErrorKind::NothingDecodable { .. }
-                );
-                let error = ClipError::new(&self.path, kind);
-                if !kept {
-                    return Err(error);
-                }
-                Some(error)
-            }
-        };
+        let result = self
+            .check_frames(plans.iter().flat_map(|plan| &plan.indices))
+            .and_then(|()| self.check_geometry(geometry))
+            .and_then(|()| self.collect(&mut harvest));
+        let error = self.settled(result)?;
         Ok(Salvage { clips: harvest.into_clips(self.index.timeline()), error })
     }
 
-    fn check(&self, plans: &[FramePlan], geometry: &FrameGeometry) -> Result<(), ClipErrorKind> {
-        let frames = self.index.frames();
-        if let Some(&frame) = plans.iter().flat_map(|plan| &plan.indices).find(|&&frame| frame >= frames) {
-            return Err(ClipErrorKind::FrameOutOfRange { frame, frames });
+    /// Shows wanted frames to a visitor, each once, and keeps none: memory stays flat. They come in presentation order;
+    /// only frames of a damaged file that need a second pass come after the others.
+    ///
+    /// # Errors
+    /// As [`clips`](Self::clips); the frames before the error, and those after damage, have been shown.
+    pub fn visit(
+        &mut self,
+        frames: impl IntoIterator<Item = usize>,
+        geometry: &FrameGeometry,
+        mut visitor: impl FnMut(RgbFrame<'_>),
+    ) -> Result<(), ClipError> {
+        self.check_geometry(geometry).map_err(|kind| ClipError::new(&self.path, kind))?;
+        self.visit_all(frames.into_iter().collect(), View::Rgb(geometry, Vec::new(), &mut visitor))
+    }
+
+    /// Shows wanted frames as the decoder made them; otherwise as [`visit`](Self::visit).
+    ///
+    /// # Errors
+    /// As [`visit`](Self::visit).
+    pub fn visit_native(
+        &mut self,
+        frames: impl IntoIterator<Item = usize>,
+        mut visitor: impl FnMut(NativeFrame<'_>),
+    ) -> Result<(), ClipError> {
+        self.visit_all(frames.into_iter().collect(), View::Native(Vec::new(), &mut visitor))
+    }
+
+    fn visit_all(&mut self, wanted: BTreeSet<usize>, view: View<'_>) -> Result<(), ClipError> {
+        self.deadline.rearm();
+        let timeline = self.index.timeline().clone();
+        let result =
+            self.check_frames(&wanted).and_then(|()| self.collect(&mut Visit { wanted, view, timeline, size: None }));
+        self.settled(result)?.map_or(Ok(()), Err)
+    }
+
+    fn collect(&mut self, catch: &mut impl Catch) -> Result<(), ClipErrorKind> {
+        match self.still.take() {
+            Some(picture) => {
+                let result = catch.offer(0, &picture, &mut self.converter);
+                self.still = Some(picture);
+                result
+            }
+            None => self.walk(catch),
         }
+    }
+
+    /// Damage leaves what came before it and after it; other errors leave nothing.
+    fn settled(&mut self, result: Result<(), ClipErrorKind>) -> Result<Option<ClipError>, ClipError> {
+        let Err(kind) = result else { return Ok(None) };
+        // Whatever happened, the next call starts from a clean place.
+        self.session = None;
+        let kept = matches!(
+            kind,
+            ClipErrorKind::Corrupt { .. } | ClipErrorKind::TimedOut { .. } | ClipErrorKind::NothingDecodable { .. }
+        );
+        let error = ClipError::new(&self.path, kind);
+        if kept { Ok(Some(error)) } else { Err(error) }
+    }
+
+    fn check_frames<'wish>(&self, wanted: impl IntoIterator<Item = &'wish usize>) -> Result<(), ClipErrorKind> {
+        let frames = self.index.frames();
+        match wanted.into_iter().find(|&&frame| frame >= frames) {
+            Some(&frame) => Err(ClipErrorKind::FrameOutOfRange { frame, frames }),
+            None => Ok(()),
+        }
+    }
+
+    fn check_geometry(&self, geometry: &FrameGeometry) -> Result<(), ClipErrorKind> {
         let shown = [self.index.info.width, self.index.info.height];
         if shown.contains(&0) {
             return Ok(());
@@ -138,7 +211,7 @@ impl Decoder {
     }
 
     /// Fetches all wanted frames; those that a jump lost are fetched again from the start of the file.
-    fn walk(&mut self, harvest: &mut Harvest<'_>) -> Result<(), ClipErrorKind> {
+    fn walk(&mut self, harvest: &mut impl Catch) -> Result<(), ClipErrorKind> {
         loop {
             let mut walk = Walk::default();
             let mut from = 0;
@@ -147,8 +220,8 @@ impl Decoder {
                 from = target + 1;
             }
             let Some((frame, detail)) = walk.first_missing else { return Ok(()) };
-            if walk.jumped {
-                self.jumps = Jumps::Forbidden;
+            if walk.took_shortcut {
+                self.shortcuts = Shortcuts::Forbidden;
                 self.session = None;
             } else if walk.frames_decoded == 0 {
                 return Err(ClipErrorKind::NothingDecodable { detail });
@@ -160,16 +233,19 @@ impl Decoder {
     }
 
     /// Decodes up to one wanted frame, which is either delivered or noted as missing.
-    fn fetch(&mut self, target: usize, harvest: &mut Harvest<'_>, walk: &mut Walk) -> Result<(), ClipErrorKind> {
+    fn fetch(&mut self, target: usize, harvest: &mut impl Catch, walk: &mut Walk) -> Result<(), ClipErrorKind> {
         // Targets ascend: what the walk has gone past will not come out by going back.
         if walk.last_frame.is_some_and(|last| last >= target) {
             walk.first_missing.get_or_insert_with(|| (target, "the frame is damaged or left out".to_string()));
             return Ok(());
         }
+        if walk.run.last_frame < Some(target) {
+            walk.run = self.run_from(target, harvest);
+        }
         loop {
             let outcome = self.session_before(target).and_then(|mut session| {
-                walk.jumped |= session.origin() == Origin::Jump;
                 let outcome = self.decode_to(target, &mut session, harvest, walk);
+                walk.took_shortcut |= !session.is_plain();
                 self.session = Some(session);
                 outcome
             });
@@ -180,7 +256,7 @@ impl Decoder {
                     return Ok(());
                 }
                 Err(Detour::Untrusted) => {
-                    self.jumps = Jumps::Forbidden;
+                    self.shortcuts = Shortcuts::Forbidden;
                     self.session = None;
                     walk.last_frame = None;
                 }
@@ -193,13 +269,20 @@ impl Decoder {
         &mut self,
         target: usize,
         session: &mut Session,
-        harvest: &mut Harvest<'_>,
+        harvest: &mut impl Catch,
         walk: &mut Walk,
     ) -> Result<(), Detour> {
         let because =
             |session: &Session, otherwise: &str| Detour::Missing(session.complaint().unwrap_or(otherwise).to_string());
         loop {
-            let decoded = session.next_frame(&self.index.frames).map_err(|stop| self.detour(stop))?;
+            let index = &self.index.frames;
+            let decoded = match self.shortcuts {
+                Shortcuts::Allowed => {
+                    session.next_frame(index, &Remaining { harvest, last_packet: walk.run.last_packet })
+                }
+                Shortcuts::Forbidden => session.next_frame(index, &Everything),
+            };
+            let decoded = decoded.map_err(|stop| self.detour(stop))?;
             let Some(Decoded { picture, frame }) = decoded else {
                 return Err(because(session, "the stream ends before this frame"));
             };
@@ -235,35 +318,63 @@ impl Decoder {
     /// A session from which the target will come out.
     fn session_before(&mut self, target: usize) -> Result<Session, Detour> {
         let session = self.session.take();
-        let key = match self.jumps {
-            Jumps::Allowed => self.index.frames.start_for(target),
-            Jumps::Forbidden => None,
+        let key = match self.shortcuts {
+            Shortcuts::Allowed => self.index.frames.start_for(target),
+            Shortcuts::Forbidden => None,
         };
         let Some(key) = key else {
             return match session {
-                Some(session) if session.origin() == Origin::FileStart && session.is_before(target) => Ok(session),
+                Some(session) if session.is_plain() && session.is_before(target) => Ok(session),
                 _ => self.reopened(),
             };
         };
         let mut session = match session {
-            Some(session) if session.is_before(target) && session.next_packet() > key.decode_order => {
+            Some(session) if session.is_before(target) && self.goes_on(session.next_packet(), key) => {
                 return Ok(session);
+            }
+            Some(session)
+                if (key.decode_order.saturating_sub(READ_AHEAD_PACKETS)..=key.decode_order)
+                    .contains(&session.next_packet()) =>
+            {
+                session
             }
             Some(mut session) if session.source().seeks_reliably() && self.index.frames.splices.is_empty() => {
                 session.seek(&self.index.frames, key).map_err(|stop| self.detour(stop))?;
                 return Ok(session);
             }
-            Some(session) if session.is_before(target) && session.next_packet() <= key.decode_order => session,
+            Some(session) if session.next_packet() <= key.decode_order => session,
             _ => self.reopened()?,
         };
-        if session.next_packet() < key.decode_order && key.decode_order > self.index.frames.decode_from {
+        if session.next_packet() > 0 || key.decode_order > self.index.frames.decode_from {
             session.read_past(key).map_err(|stop| self.detour(stop))?;
         }
         Ok(session)
     }
 
+    /// Whether a decoder that has seen all packets before `next_packet` can go on to a key packet without a new start.
+    fn goes_on(&self, next_packet: usize, key: KeyPacket) -> bool {
+        let skippable = if self.index.frames.is_intra_only { READ_AHEAD_PACKETS } else { 0 };
+        key.decode_order <= next_packet.saturating_add(skippable)
+    }
+
+    /// The wanted frames from `first` on that one go fetches.
+    fn run_from(&self, first: usize, harvest: &impl Catch) -> Run {
+        let index = &self.index.frames;
+        let mut run = Run { last_frame: None, last_packet: 0 };
+        let mut next = first;
+        while let Some(frame) = harvest.next_wanted(next) {
+            next = frame + 1;
+            let (Some(entry), Some(key)) = (index.entries.get(frame), index.start_for(frame)) else { break };
+            if run.last_frame.is_some() && !self.goes_on(run.last_packet + 1, key) {
+                break;
+            }
+            run = Run { last_frame: Some(frame), last_packet: run.last_packet.max(entry.decode_order) };
+        }
+        run
+    }
+
     fn reopened(&self) -> Result<Session, Detour> {
-        Session::open(&self.path, &self.limits, &self.deadline).map_err(Detour::Failed)
+        Session::open(&self.path, &self.limits, &self.deadline, self.index.frames.reordered()).map_err(Detour::Failed)
     }
 }
 

@@ -2,12 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use ndarray::{Array3, Array4, ArrayViewMut3, Axis};
+use ndarray::Array4;
 
-use crate::converter::{Converted, Converter};
+use crate::converter::Converter;
 use crate::libav::Picture;
-use crate::orientation::Orientation;
 use crate::{Clip, ClipErrorKind, FrameGeometry, FramePlan, Timeline};
+
+/// Whoever waits for frames while a file is walked through.
+pub(crate) trait Catch {
+    /// The first wanted frame that has not come yet, from some frame on.
+    fn next_wanted(&self, from: usize) -> Option<usize>;
+
+    /// Whether a frame is wanted and has not come yet.
+    fn is_wanted(&self, frame: usize) -> bool;
+
+    /// Converts a frame, if it is wanted, and puts it where it belongs.
+    fn offer(&mut self, frame: usize, picture: &Picture, converter: &mut Converter) -> Result<(), ClipErrorKind>;
+}
 
 /// The clips of some plans, filling up.
 pub(crate) struct Harvest<'plans> {
@@ -31,6 +42,38 @@ struct Growing {
     missing: usize,
 }
 
+impl Catch for Harvest<'_> {
+    fn next_wanted(&self, from: usize) -> Option<usize> {
+        self.wanted.range(from..).next().map(|(&frame, _)| frame)
+    }
+
+    fn is_wanted(&self, frame: usize) -> bool {
+        self.wanted.contains_key(&frame)
+    }
+
+    fn offer(&mut self, frame: usize, picture: &Picture, converter: &mut Converter) -> Result<(), ClipErrorKind> {
+        if !self.wanted.contains_key(&frame) {
+            return Ok(());
+        }
+        let conversion = converter.plan(picture, self.geometry, self.size)?;
+        let size = *self.size.get_or_insert(conversion.layout.size);
+        let [width, height] = size.map(|side| side as usize);
+        let places = self.wanted.remove(&frame).unwrap_or_default();
+        let Some((&first, others)) = places.split_first() else { return Ok(()) };
+        converter.convert(picture, &conversion, self.pixels(first, [width, height]))?;
+        if !others.is_empty() {
+            let converted = self.pixels(first, [width, height]).to_vec();
+            for &place in others {
+                self.pixels(place, [width, height]).copy_from_slice(&converted);
+            }
+        }
+        for place in places {
+            self.clips[place.clip].missing -= 1;
+        }
+        Ok(())
+    }
+}
+
 impl<'plans> Harvest<'plans> {
     pub(crate) fn new(plans: &'plans [FramePlan], geometry: &'plans FrameGeometry) -> Self {
         let mut wanted: BTreeMap<usize, Vec<Place>> = BTreeMap::new();
@@ -43,34 +86,14 @@ impl<'plans> Harvest<'plans> {
         Self { plans, geometry, wanted, clips, size: None }
     }
 
-    /// The first wanted frame that has not come yet, from some frame on.
-    pub(crate) fn next_wanted(&self, from: usize) -> Option<usize> {
-        self.wanted.range(from..).next().map(|(&frame, _)| frame)
-    }
-
-    /// Converts a frame, if it is wanted, and copies it into all the places that want it.
-    pub(crate) fn offer(
-        &mut self,
-        frame: usize,
-        picture: &Picture,
-        converter: &mut Converter,
-    ) -> Result<(), ClipErrorKind> {
-        if !self.wanted.contains_key(&frame) {
-            return Ok(());
-        }
-        let converted = converter.convert(picture, self.geometry, self.size)?;
-        self.size.get_or_insert(converted.layout.size);
-        let [width, height] = converted.layout.size.map(|side| side as usize);
-        let mut upright = Array3::zeros([height, width, 3]);
-        copy_upright(&converted, upright.view_mut());
-        for place in self.wanted.remove(&frame).unwrap_or_default() {
-            let growing = &mut self.clips[place.clip];
-            let length = self.plans[place.clip].indices.len();
-            let frames = growing.frames.get_or_insert_with(|| Array4::zeros([length, height, width, 3]));
-            frames.index_axis_mut(Axis(0), place.position).assign(&upright);
-            growing.missing -= 1;
-        }
-        Ok(())
+    /// Where the pixels of a frame go.
+    fn pixels(&mut self, place: Place, [width, height]: [usize; 2]) -> &mut [u8] {
+        let length = self.plans[place.clip].indices.len();
+        let growing = &mut self.clips[place.clip];
+        let frames = growing.frames.get_or_insert_with(|| Array4::zeros([length, height, width, 3]));
+        let frame_bytes = width * height * 3;
+        let bytes = frames.as_slice_mut().expect("a new array is contiguous");
+        &mut bytes[place.position * frame_bytes..][..frame_bytes]
     }
 
     /// The clips that are complete, one entry a plan.
@@ -84,30 +107,5 @@ impl<'plans> Harvest<'plans> {
             })
         });
         complete.collect()
-    }
-}
-
-/// # Shapes
-/// `target` is `[height, width, 3]`, as large as the layout says.
-fn copy_upright(converted: &Converted, mut target: ArrayViewMut3<'_, u8>) {
-    let Converted { image, layout, orientation } = converted;
-    let [left, top] = layout.offset.map(|edge| edge as usize);
-    let shown = orientation.swap_sides(image.size);
-    for (y, mut row) in target.outer_iter_mut().enumerate() {
-        if *orientation == Orientation::default() {
-            let start = (top + y) * image.row_bytes + left * 3;
-            let source = &image.bytes[start..start + row.len()];
-            if let Some(row) = row.as_slice_mut() {
-                row.copy_from_slice(source);
-                continue;
-            }
-        }
-        for (x, mut pixel) in row.outer_iter_mut().enumerate() {
-            let [source_x, source_y] = orientation.source_of([left + x, top + y], shown);
-            let start = source_y * image.row_bytes + source_x * 3;
-            for (channel, value) in pixel.iter_mut().enumerate() {
-                *value = image.bytes[start + channel];
-            }
-        }
     }
 }

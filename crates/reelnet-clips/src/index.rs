@@ -9,7 +9,7 @@ use crate::libav::{Picture, ReadFailure, Source};
 use crate::limits::Deadline;
 use crate::orientation::Orientation;
 use crate::packets::{FrameIndex, PacketRecord, Role, StartPoint};
-use crate::session::{Session, Stop};
+use crate::session::{Everything, Session, Stop};
 use crate::{ClipError, ClipErrorKind, Limits, Timeline, VideoInfo, gate, geometry, jpeg};
 
 /// The frames of a file and the times at which they are shown.
@@ -72,7 +72,7 @@ impl Scan {
         let timeline = timeline(&source, &frames);
         let mut index = MediaIndex { info: describe(&source, &packets, &frames, &timeline, limits)?, timeline, frames };
         if !index.info.is_image {
-            let session = Session::after_scan(source, limits)?;
+            let session = Session::after_scan(source, limits, index.frames.reordered())?;
             return Ok(Self { index, session, still: None });
         }
         let (session, picture) = decode_still(path, limits, deadline, &index.frames)?;
@@ -91,8 +91,8 @@ fn decode_still(
     deadline: &Deadline,
     frames: &FrameIndex,
 ) -> Result<(Session, Picture), ClipErrorKind> {
-    let mut session = Session::open(path, limits, deadline)?;
-    let detail = match session.next_frame(frames) {
+    let mut session = Session::open(path, limits, deadline, frames.reordered())?;
+    let detail = match session.next_frame(frames, &Everything) {
         Ok(Some(decoded)) if !decoded.picture.is_damaged() => return Ok((session, decoded.picture)),
         Ok(_) | Err(Stop::Untrusted) => session.complaint().unwrap_or("the picture is incomplete").to_string(),
         Err(Stop::Broken(detail)) => detail,
@@ -134,7 +134,7 @@ impl Packets {
 }
 
 /// What a packet says about itself; a JPEG image that lacks its end is damaged, although FFmpeg would not say so.
-fn checked(source: &Source, packet: &ffmpeg::Packet) -> PacketRecord {
+fn checked(source: &mut Source, packet: &ffmpeg::Packet) -> PacketRecord {
     let record = source.record(packet);
     let is_jpeg = is_image_container(source.container()) && source.facts().codec == "mjpeg";
     if is_jpeg && !packet.data().is_some_and(jpeg::is_complete) {

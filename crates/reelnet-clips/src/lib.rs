@@ -27,9 +27,20 @@ mod limits;
 mod orientation;
 mod packets;
 pub mod plan;
+#[expect(
+    clippy::inline_always,
+    reason = "what is not inlined is compiled without the vector instructions of its caller"
+)]
+mod planar;
+mod reference;
 mod session;
+#[expect(clippy::inline_always, reason = "as in `planar`")]
+mod simd;
 mod splice;
 mod timeline;
+mod visit;
+#[expect(clippy::inline_always, reason = "as in `planar`")]
+mod weights;
 
 pub use clip::{Clip, Salvage};
 pub use decoder::Decoder;
@@ -39,5 +50,6 @@ pub use index::MediaIndex;
 pub use info::VideoInfo;
 pub use libav::{FfmpegVersion, ffmpeg_version, has_decoder, initialise};
 pub use limits::Limits;
-pub use plan::{ClipSpec, FramePlan, PastEnd};
+pub use plan::{ClipSpec, FramePlan, PacedSpec, PastEnd, Seed};
 pub use timeline::Timeline;
+pub use visit::{NativeFrame, RgbFrame};

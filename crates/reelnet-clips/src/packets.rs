@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use crate::reference::Reference;
+use crate::session::Wish;
 use crate::splice::{self, Splice};
 
 /// One packet of the chosen stream.
@@ -16,6 +18,7 @@ pub(crate) struct PacketRecord {
     pub(crate) duration: i64,
     pub(crate) start: StartPoint,
     pub(crate) role: Role,
+    pub(crate) reference: Reference,
 }
 
 /// Whether decoding can start at a packet.
@@ -53,6 +56,7 @@ pub(crate) struct Entry {
     /// Position of its packet in the file, among the packets of the stream.
     pub(crate) decode_order: usize,
     pub(crate) start: StartPoint,
+    pub(crate) reference: Reference,
 }
 
 /// A packet at which decoding can start.
@@ -69,6 +73,8 @@ pub(crate) struct KeyPacket {
 pub(crate) struct FrameIndex {
     pub(crate) identity: Identity,
     pub(crate) entries: Vec<Entry>,
+    /// Whether every frame can be decoded alone.
+    pub(crate) is_intra_only: bool,
     /// In the order in which they are stored.
     pub(crate) keys: Vec<KeyPacket>,
     /// Packets before this one are not decoded: there is no picture to build on.
@@ -113,19 +119,22 @@ impl FrameIndex {
             }
             // Frames shown before the first key packet, but stored after it, build on pictures that are not there.
             if record.role == Role::Shown && pts >= first_pts {
-                entries.push(Entry { pts, decode_order, start: record.start });
+                entries.push(Entry { pts, decode_order, start: record.start, reference: record.reference });
             }
         }
         entries.sort_by_key(|entry| entry.pts);
         if entries.windows(2).any(|pair| pair[0].pts == pair[1].pts) {
             return None;
         }
+        let stands_alone = |entry: &Entry| entry.start == StartPoint::Key && entry.reference == Reference::Never;
+        let is_intra_only = entries.iter().all(stands_alone);
         let by_pts = entries.iter().enumerate().map(|(frame, entry)| (entry.pts, frame)).collect();
         let last_duration = entries.last().and_then(|entry| positive(records[entry.decode_order].duration));
         let decode_until = records.len();
         Some(Self {
             identity: Identity::Timestamp,
             entries,
+            is_intra_only,
             keys,
             decode_from,
             decode_until,
@@ -155,7 +164,12 @@ impl FrameIndex {
         let entries: Vec<Entry> = shown
             .iter()
             .zip(times)
-            .map(|(&(decode_order, record), pts)| Entry { pts, decode_order, start: record.start })
+            .map(|(&(decode_order, record), pts)| Entry {
+                pts,
+                decode_order,
+                start: record.start,
+                reference: Reference::Possible,
+            })
             .collect();
         let last_duration = shown.last().and_then(|(_, record)| positive(record.duration));
         let keys = Vec::new();
@@ -163,6 +177,7 @@ impl FrameIndex {
         Self {
             identity: Identity::Count,
             entries,
+            is_intra_only: false,
             keys,
             decode_from,
             decode_until,
@@ -187,10 +202,29 @@ impl FrameIndex {
         self.keys[..stored_before].iter().rev().find(|key| key.pts <= entry.pts).copied()
     }
 
+    /// Whether a frame's packet need not be decoded.
+    pub(crate) fn is_superfluous(&self, frame: usize, wish: &impl Wish) -> bool {
+        self.entries[frame].reference == Reference::Never && !wish.wants(frame)
+    }
+
     /// Which packet of the stream has this presentation time.
     pub(crate) fn decode_order_at(&self, pts: i64) -> Option<usize> {
         let shown = self.frame_at(pts).map(|frame| self.entries[frame].decode_order);
         shown.or_else(|| self.keys.iter().find(|key| key.pts == pts).map(|key| key.decode_order))
+    }
+
+    /// How many frames a decoder must hold back to show all in order: the furthest that a frame is stored behind its
+    /// place. No more than codecs allow; where times do not tell frames apart, nothing is known.
+    pub(crate) fn reordered(&self) -> usize {
+        const MOST: usize = 16;
+        if self.identity == Identity::Count {
+            return 0;
+        }
+        let mut stored: Vec<(usize, usize)> =
+            self.entries.iter().enumerate().map(|(frame, entry)| (entry.decode_order, frame)).collect();
+        stored.sort_unstable();
+        let behind = stored.iter().enumerate().map(|(rank, &(_, frame))| rank.saturating_sub(frame));
+        behind.max().unwrap_or(0).min(MOST)
     }
 
     /// Whether the usual interval between frames is left more often than once in 100 times.
@@ -218,7 +252,8 @@ mod tests {
     use super::*;
 
     fn packet(pts: impl Into<Option<i64>>, dts: i64, start: StartPoint) -> PacketRecord {
-        PacketRecord { pts: pts.into(), dts: Some(dts), duration: 1, start, role: Role::Shown }
+        let role = Role::Shown;
+        PacketRecord { pts: pts.into(), dts: Some(dts), duration: 1, start, role, reference: Reference::Possible }
     }
 
     fn shown(index: &FrameIndex) -> Vec<(i64, usize)> {
@@ -260,6 +295,7 @@ mod tests {
         let index = FrameIndex::build(records.to_vec(), 1);
         let start = |frame| index.start_for(frame).expect("a start").decode_order;
         assert_eq!([start(0), start(3), start(4), start(5), start(6), start(7)], [0, 0, 0, 0, 4, 4]);
+        assert_eq!(index.reordered(), 1);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The session knows at every moment which packet comes next, by counting from the start of the file or, after a jump,
 //! by recognising the first packet. A landing that it does not recognise is an error, never a guess.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use ffmpeg_next as ffmpeg;
@@ -30,6 +31,13 @@ pub(crate) struct Session {
     broken: Option<String>,
     silent_packets: usize,
     complaint: Option<String>,
+    /// Frames whose packets were left out.
+    skipped: HashSet<usize>,
+    /// Whether pictures come out even if the stream ends right behind them. Until the first packet is in, nobody knows.
+    can_be_emptied: bool,
+    has_started: bool,
+    /// Whether the decoder was emptied before the end.
+    emptied_early: bool,
     max_silent_packets: usize,
 }
 
@@ -45,7 +53,30 @@ pub(crate) enum Origin {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Feeding,
+    /// Nothing more goes in; what is inside comes out.
     Draining,
+}
+
+/// What is asked of a walk.
+pub(crate) trait Wish {
+    /// Whether a frame's own picture is wanted.
+    fn wants(&self, frame: usize) -> bool;
+
+    /// The last packet that goes into the decoder before everything inside is taken out.
+    fn last_packet(&self) -> usize;
+}
+
+/// Every frame, in order.
+pub(crate) struct Everything;
+
+impl Wish for Everything {
+    fn wants(&self, _: usize) -> bool {
+        true
+    }
+
+    fn last_packet(&self) -> usize {
+        usize::MAX
+    }
 }
 
 /// One decoded picture, and which frame it is.
@@ -67,17 +98,22 @@ pub(crate) enum Stop {
 
 impl Session {
     /// At the start of the file.
-    pub(crate) fn open(path: &Path, limits: &Limits, deadline: &Deadline) -> Result<Self, ClipErrorKind> {
-        Self::around(Source::open(gate::open(path)?, deadline)?, limits, Origin::FileStart)
+    pub(crate) fn open(
+        path: &Path,
+        limits: &Limits,
+        deadline: &Deadline,
+        reordered: usize,
+    ) -> Result<Self, ClipErrorKind> {
+        Self::around(Source::open(gate::open(path)?, deadline)?, limits, Origin::FileStart, reordered)
     }
 
     /// With a source that has been read to its end.
-    pub(crate) fn after_scan(source: Source, limits: &Limits) -> Result<Self, ClipErrorKind> {
-        Self::around(source, limits, Origin::Scan)
+    pub(crate) fn after_scan(source: Source, limits: &Limits, reordered: usize) -> Result<Self, ClipErrorKind> {
+        Self::around(source, limits, Origin::Scan, reordered)
     }
 
-    fn around(source: Source, limits: &Limits, origin: Origin) -> Result<Self, ClipErrorKind> {
-        let decoder = FrameDecoder::open(&source, limits)?;
+    fn around(source: Source, limits: &Limits, origin: Origin, reordered: usize) -> Result<Self, ClipErrorKind> {
+        let decoder = FrameDecoder::open(&source, limits, reordered)?;
         Ok(Self {
             source,
             decoder,
@@ -90,6 +126,10 @@ impl Session {
             broken: None,
             silent_packets: 0,
             complaint: None,
+            skipped: HashSet::new(),
+            can_be_emptied: false,
+            has_started: false,
+            emptied_early: false,
             max_silent_packets: limits.max_packets_without_frame.max(1),
         })
     }
@@ -98,8 +138,9 @@ impl Session {
         &self.source
     }
 
-    pub(crate) fn origin(&self) -> Origin {
-        self.origin
+    /// Whether every packet from the start of the file on has been decoded.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.origin == Origin::FileStart && self.skipped.is_empty() && !self.emptied_early
     }
 
     pub(crate) fn next_packet(&self) -> usize {
@@ -108,7 +149,9 @@ impl Session {
 
     /// Whether this frame can still come out without moving back.
     pub(crate) fn is_before(&self, frame: usize) -> bool {
-        self.origin != Origin::Scan && self.last_frame.is_none_or(|last| last < frame)
+        // After an early emptying, what follows lacks the pictures that it builds on.
+        let can_go_on = self.origin != Origin::Scan && !self.emptied_early;
+        can_go_on && self.last_frame < Some(frame) && !self.skipped.contains(&frame)
     }
 
     /// The decoder's last complaint.
@@ -151,6 +194,10 @@ impl Session {
     fn restart(&mut self, next_packet: usize, landing: Option<i64>) {
         self.decoder.flush();
         self.origin = Origin::Jump;
+        self.skipped.clear();
+        self.emptied_early = false;
+        self.can_be_emptied = false;
+        self.has_started = false;
         self.recognised = None;
         self.next_packet = next_packet;
         self.last_frame = None;
@@ -161,18 +208,18 @@ impl Session {
     }
 
     /// The next frame in presentation order; `None` when all have come out.
-    pub(crate) fn next_frame(&mut self, index: &FrameIndex) -> Result<Option<Decoded>, Stop> {
+    pub(crate) fn next_frame(&mut self, index: &FrameIndex, wish: &impl Wish) -> Result<Option<Decoded>, Stop> {
         if let Some(detail) = &self.broken {
             return Err(Stop::Broken(detail.clone()));
         }
-        let result = self.decode_next(index);
+        let result = self.decode_next(index, wish);
         if let Err(Stop::Broken(detail)) = &result {
             self.broken = Some(detail.clone());
         }
         result
     }
 
-    fn decode_next(&mut self, index: &FrameIndex) -> Result<Option<Decoded>, Stop> {
+    fn decode_next(&mut self, index: &FrameIndex, wish: &impl Wish) -> Result<Option<Decoded>, Stop> {
         loop {
             match self.decoder.receive() {
                 Received::Picture(picture) => {
@@ -184,7 +231,7 @@ impl Session {
                 }
                 Received::End => return Ok(None),
                 Received::NeedsInput if self.phase == Phase::Draining => return Ok(None),
-                Received::NeedsInput => self.feed(index)?,
+                Received::NeedsInput => self.feed(index, wish)?,
                 Received::Damage(complaint) => {
                     self.complain(complaint, index)?;
                     self.count_silence()?;
@@ -217,7 +264,12 @@ impl Session {
         Decoded { picture, frame }
     }
 
-    fn feed(&mut self, index: &FrameIndex) -> Result<(), Stop> {
+    fn feed(&mut self, index: &FrameIndex, wish: &impl Wish) -> Result<(), Stop> {
+        if self.can_be_emptied && self.next_packet > wish.last_packet() && self.next_packet < index.decode_until {
+            self.emptied_early = true;
+            self.phase = Phase::Draining;
+            return self.decoder.send_end().or_else(|complaint| self.complain(complaint, index));
+        }
         let packet = match self.recognised.take() {
             Some(packet) => Some(packet),
             None if self.next_packet >= index.decode_until => None,
@@ -245,6 +297,15 @@ impl Session {
         if offset != 0 {
             packet.set_pts(packet.pts().map(|pts| pts.saturating_add(offset)));
             packet.set_dts(packet.dts().map(|dts| dts.saturating_add(offset)));
+        }
+        let frame = packet.pts().and_then(|pts| index.frame_at(pts));
+        if let Some(frame) = frame.filter(|&frame| index.is_superfluous(frame, wish)) {
+            self.skipped.insert(frame);
+            return Ok(());
+        }
+        if !self.has_started {
+            self.has_started = true;
+            self.can_be_emptied = self.source.starts_afresh(&packet);
         }
         self.count_silence()?;
         self.decoder.send(&packet).or_else(|complaint| self.complain(complaint, index))

@@ -46,6 +46,7 @@ pub(crate) fn offset_at(splices: &[Splice], decode_order: usize) -> i64 {
 mod tests {
     use super::*;
     use crate::packets::{Role, StartPoint};
+    use crate::reference::Reference;
 
     fn records(times: &[(i64, i64)]) -> Vec<PacketRecord> {
         let record = |&(pts, dts)| PacketRecord {
@@ -54,6 +55,7 @@ mod tests {
             duration: 10,
             start: StartPoint::Key,
             role: Role::Shown,
+            reference: Reference::Possible,
         };
         times.iter().map(record).collect()
     }

@@ -22,7 +22,8 @@ pub(crate) enum Received {
 }
 
 impl FrameDecoder {
-    pub(crate) fn open(source: &Source, limits: &Limits) -> Result<Self, ClipErrorKind> {
+    /// `reordered` is the number of frames that the decoder must at least hold back to show frames in order.
+    pub(crate) fn open(source: &Source, limits: &Limits, reordered: usize) -> Result<Self, ClipErrorKind> {
         let library = |error| ClipErrorKind::Library { detail: log::describe(error) };
         let parameters = source.parameters().ok_or_else(|| library(ffmpeg::Error::StreamNotFound))?;
         let mut context = ffmpeg::codec::Context::from_parameters(parameters).map_err(library)?;
@@ -34,6 +35,7 @@ impl FrameDecoder {
         unsafe {
             let context = context.as_mut_ptr();
             (*context).pkt_timebase = ffmpeg::ffi::AVRational { num: numerator, den: denominator };
+            (*context).has_b_frames = (*context).has_b_frames.max(i32::try_from(reordered).unwrap_or(0));
             (*context).max_pixels = i64::try_from(limits.max_pixels_per_frame).unwrap_or(i64::MAX);
         }
         let unsupported = || ClipErrorKind::UnsupportedCodec { codec: source.facts().codec.clone() };

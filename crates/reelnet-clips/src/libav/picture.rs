@@ -2,13 +2,30 @@
 
 use ffmpeg_next::{Frame, ffi};
 
-use super::stream::{code, pixel_format_name, ratio};
+use super::stream::{code, pixel_format, pixel_format_name, ratio};
+use crate::ClipErrorKind;
 use crate::orientation::Orientation;
+use crate::planar::Plane;
 
 /// A decoded picture and what it says about itself.
 pub(crate) struct Picture {
     frame: Frame,
 }
+
+/// Formats of three planes of bytes: luma pixels for one of chroma, across and down.
+const PLANAR: [(&str, [usize; 2]); 11] = [
+    ("yuv420p", [2, 2]),
+    ("yuvj420p", [2, 2]),
+    ("yuv422p", [2, 1]),
+    ("yuvj422p", [2, 1]),
+    ("yuv444p", [1, 1]),
+    ("yuvj444p", [1, 1]),
+    ("yuv440p", [1, 2]),
+    ("yuvj440p", [1, 2]),
+    ("yuv411p", [4, 1]),
+    ("yuvj411p", [4, 1]),
+    ("yuv410p", [4, 4]),
+];
 
 /// `AVPictureType`: pictures that build on others.
 const PREDICTED_CODES: [i32; 2] = [2, 3];
@@ -51,6 +68,52 @@ impl Picture {
 
     pub(crate) fn size(&self) -> [u32; 2] {
         [self.raw().width, self.raw().height].map(|side| u32::try_from(side).unwrap_or(0))
+    }
+
+    /// All planes one after another, without padding.
+    pub(crate) fn pack(&self, bytes: &mut Vec<u8>) -> Result<(), ClipErrorKind> {
+        let frame = self.raw();
+        let refused = || ClipErrorKind::UnsupportedPixelFormat { format: self.pixel_format_name() };
+        let format = pixel_format(frame.format).ok_or_else(refused)?;
+        // SAFETY: takes plain numbers.
+        let size = unsafe { ffi::av_image_get_buffer_size(format, frame.width, frame.height, 1) };
+        bytes.resize(usize::try_from(size).map_err(|_| refused())?, 0);
+        // SAFETY: the planes are those of a valid frame of that format and size, the target has the size that was asked
+        // for.
+        let written = unsafe {
+            ffi::av_image_copy_to_buffer(
+                bytes.as_mut_ptr(),
+                size,
+                frame.data.as_ptr().cast(),
+                frame.linesize.as_ptr(),
+                format,
+                frame.width,
+                frame.height,
+                1,
+            )
+        };
+        if written == size { Ok(()) } else { Err(refused()) }
+    }
+
+    /// Luma and two planes of chroma, if it is made of such, with 8 bits a sample.
+    pub(crate) fn planes(&self) -> Option<[Plane<'_>; 3]> {
+        let format = self.pixel_format_name();
+        let (_, [across, down]) = PLANAR.into_iter().find(|&(name, _)| name == format)?;
+        let frame = self.raw();
+        let [width, height] = self.size().map(|side| side as usize);
+        let chroma = [width.div_ceil(across), height.div_ceil(down)];
+        let plane = |number: usize, size: [usize; 2]| {
+            let row_bytes = usize::try_from(frame.linesize[number]).ok()?;
+            if frame.data[number].is_null() || size[1] == 0 || size[0] > row_bytes {
+                return None;
+            }
+            let length = row_bytes * (size[1] - 1) + size[0];
+            // SAFETY: FFmpeg states that a plane has as many rows as the picture, divided as its format says, each of
+            // `linesize` bytes; the last one at least as long as the plane is wide. They live as long as the frame.
+            let bytes = unsafe { std::slice::from_raw_parts(frame.data[number], length) };
+            Some(Plane { bytes, row_bytes, size })
+        };
+        Some([plane(0, [width, height])?, plane(1, chroma)?, plane(2, chroma)?])
     }
 
     pub(crate) fn pixel_format_name(&self) -> String {

@@ -49,18 +49,17 @@ impl Scaler {
         picture: &Picture,
         [width, height]: [u32; 2],
         filter: Filter,
-        [matrix, range]: [i32; 2],
-        codec: &str,
+        matrix: ColourMatrix,
+        range: ColourRange,
     ) -> Result<RgbImage, ClipErrorKind> {
         let side = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
-        let format = pixel_format_name(picture.raw().format);
         let task = Task {
             format: picture.raw().format,
             from: picture.size().map(side),
             to: [side(width), side(height)],
             filter,
-            matrix: ColourMatrix::resolve(matrix, picture.size()[1], codec),
-            range: ColourRange::resolve(range, &format),
+            matrix,
+            range,
         };
         let context = self.prepare(task)?;
 

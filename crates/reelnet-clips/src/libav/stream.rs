@@ -8,6 +8,7 @@ use ffmpeg_next as ffmpeg;
 use ffmpeg_next::ffi;
 
 use crate::orientation::Orientation;
+use crate::reference::{Fields, ReferenceReader};
 
 /// A stream's own statements, before any frame is decoded.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub(crate) struct StreamFacts {
     pub(crate) orientation: Orientation,
     pub(crate) matrix_code: i32,
     pub(crate) range_code: i32,
+    /// Which packets nothing builds on, as told by their headers.
+    pub(crate) references: ReferenceReader,
 }
 
 impl StreamFacts {
@@ -39,9 +42,12 @@ impl StreamFacts {
         unsafe {
             let stream = &*stream.as_ptr();
             let parameters = stream.codecpar;
+            let codec = codec_name(parameters);
+            let references =
+                ReferenceReader::new(&codec, is_intra_only(parameters), fields(parameters), extradata(parameters));
             let fps = ratio(stream.avg_frame_rate).or_else(|| ratio(stream.r_frame_rate));
             Self {
-                codec: codec_name(parameters),
+                codec,
                 pixel_format: pixel_format_name((*parameters).format),
                 coded_size: [(*parameters).width, (*parameters).height].map(|side| u32::try_from(side).unwrap_or(0)),
                 container_aspect: ratio(stream.sample_aspect_ratio),
@@ -52,6 +58,7 @@ impl StreamFacts {
                 orientation,
                 matrix_code: code(&raw const (*parameters).color_space),
                 range_code: code(&raw const (*parameters).color_range),
+                references,
             }
         }
     }
@@ -106,6 +113,44 @@ pub(super) fn ratio(value: ffi::AVRational) -> Option<(u32, u32)> {
 unsafe fn codec_name(parameters: *const ffi::AVCodecParameters) -> String {
     // SAFETY: the parameters are valid; the function takes any number and returns a static string.
     unsafe { text(ffi::avcodec_get_name((*parameters).codec_id)) }
+}
+
+/// Whether the codec knows no pictures that build on others.
+///
+/// # Safety
+/// The parameters must be valid.
+unsafe fn is_intra_only(parameters: *const ffi::AVCodecParameters) -> bool {
+    // SAFETY: the parameters are valid; descriptors are static or null.
+    unsafe {
+        let descriptor = ffi::avcodec_descriptor_get((*parameters).codec_id);
+        !descriptor.is_null() && (*descriptor).props & ffi::AV_CODEC_PROP_INTRA_ONLY != 0
+    }
+}
+
+/// `AVFieldOrder`: 1 is progressive, whatever follows is interlaced.
+///
+/// # Safety
+/// The parameters must be valid.
+unsafe fn fields(parameters: *const ffi::AVCodecParameters) -> Fields {
+    // SAFETY: the field lies within valid parameters.
+    match unsafe { code(&raw const (*parameters).field_order) } {
+        1 => Fields::Progressive,
+        _ => Fields::Possible,
+    }
+}
+
+/// The codec's own header.
+///
+/// # Safety
+/// The parameters must be valid for as long as the bytes are used.
+unsafe fn extradata<'bytes>(parameters: *const ffi::AVCodecParameters) -> &'bytes [u8] {
+    // SAFETY: FFmpeg states the size of what it points to.
+    unsafe {
+        match (usize::try_from((*parameters).extradata_size), (*parameters).extradata) {
+            (Ok(size), data) if size > 0 && !data.is_null() => std::slice::from_raw_parts(data, size),
+            _ => &[],
+        }
+    }
 }
 
 /// # Safety

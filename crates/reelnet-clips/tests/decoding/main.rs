@@ -2,6 +2,7 @@
 
 mod bad_files;
 mod barcode;
+mod conformance;
 mod containers;
 mod damage;
 mod images;
