@@ -1,6 +1,6 @@
 //! The `reelnet` command: words, tables, progress bars and exit codes around the other crates.
 //!
-//! stdout is data, stderr is for people. A command is a file in [`commands`]; what it was asked is in [`args`].
+//! stdout is data, stderr is for people. A command is a file in `commands`; what it was asked is in `args`.
 
 mod args;
 mod commands;
