@@ -115,7 +115,7 @@ impl Packets {
         loop {
             match source.next_packet() {
                 Ok(Some(packet)) => packets.push(checked(source, &packet)),
-                Ok(None) => return Ok(packets),
+                Ok(None) => return Ok(Self { read_error: source.early_end(), ..packets }),
                 Err(ReadFailure::TimedOut) => return Err(ClipErrorKind::TimedOut { limit: deadline.limit() }),
                 Err(ReadFailure::Broken(detail)) => return Ok(Self { read_error: Some(detail), ..packets }),
             }

@@ -58,12 +58,14 @@ pub struct VideoInfo {
 impl VideoInfo {
     /// Says that the file is cut short or damaged, if its packets show it; what lies before the damage can be used.
     ///
-    /// A single missing packet, or fewer than one in a thousand, is left alone: some writers count their frames wrongly.
+    /// Only MP4's claim is believed, whose tables list every frame (AVI also counts frames that were never stored), and a
+    /// single missing packet, or fewer than one in a thousand, is left alone: some writers count wrongly.
     pub fn damage(&self) -> Option<ClipErrorKind> {
         let claimed = self.claimed_frames.unwrap_or(0);
+        let lists_frames = self.container.split(',').any(|name| name == "mp4");
         let detail = match &self.read_error {
             Some(error) => format!("reading stops there ({error})"),
-            None if self.missing_packets > 1 && self.missing_packets.saturating_mul(1000) > claimed => {
+            None if lists_frames && self.missing_packets > 1 && self.missing_packets.saturating_mul(1000) > claimed => {
                 format!("{} of the {claimed} frames that it claims are missing", self.missing_packets)
             }
             None if self.damaged_packets > 0 => format!("{} packets are cut short or damaged", self.damaged_packets),

@@ -131,3 +131,21 @@ fn errors_tell_time_and_count() {
         Ok(clips) => assert!(clips.len() < 100, "2000 bytes are gone"),
     }
 }
+
+#[test]
+fn a_file_says_that_it_is_cut_and_a_whole_one_does_not() {
+    let folder = folder();
+    let faststart = format!("{X264} -movflags +faststart");
+    for (name, options) in [("a.mp4", faststart.as_str()), ("a.mkv", X264), ("a.webm", "-c:v libvpx")] {
+        let whole = video(folder.path(), name, 100, options);
+        assert_eq!(open(&whole).index().info.damage(), None, "{name}");
+        for keep in [0.5, 0.9] {
+            let damage = open(&cut(&whole, keep)).index().info.damage();
+            assert!(matches!(damage, Some(ClipErrorKind::Corrupt { .. })), "{name} cut to {keep}: {damage:?}");
+        }
+    }
+    for (name, options) in [("a.avi", "-c:v mpeg4"), ("a.ts", X264), ("a.mov", X264), ("a.flv", "-c:v flv")] {
+        let whole = video(folder.path(), name, 100, options);
+        assert_eq!(open(&whole).index().info.damage(), None, "{name}");
+    }
+}
