@@ -2,6 +2,7 @@
 //! together with what the caller wants.
 
 use crate::colour::{ColourMatrix, ColourRange};
+use crate::cubic::CubicScaler;
 use crate::geometry::{self, FrameGeometry, FrameLayout};
 use crate::libav::{Picture, RgbImage, Scaler, StreamFacts};
 use crate::orientation::Orientation;
@@ -20,6 +21,7 @@ pub(crate) struct Converter {
 struct Scalers {
     planar: Option<PlanarScaler>,
     general: Scaler,
+    cubic: CubicScaler,
     turned: Vec<u8>,
 }
 
@@ -105,7 +107,12 @@ impl Converter {
                 return Ok(());
             }
         }
-        let RgbImage { size, row_bytes, bytes } = self.scalers.general.rgb(picture, resized, filter, matrix, range)?;
+        let RgbImage { size, row_bytes, bytes } = if filter == Filter::Bicubic && resized != picture.size() {
+            let full = self.scalers.general.rgb(picture, picture.size(), filter, matrix, range)?;
+            self.scalers.cubic.resize(&full, resized)?
+        } else {
+            self.scalers.general.rgb(picture, resized, filter, matrix, range)?
+        };
         copy_upright(&bytes, size, row_bytes, layout, orientation, target);
         Ok(())
     }

@@ -50,7 +50,7 @@ pub enum Crop {
 pub enum Filter {
     /// A triangle.
     Bilinear,
-    /// The cubic of Keys (a = -0.5), as Pillow and torchvision have it.
+    /// The cubic of Keys (a = -0.5) on RGB at full size, as Pillow and torchvision have it.
     Bicubic,
     /// The mean of the covered area.
     Area,

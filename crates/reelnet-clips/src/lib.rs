@@ -14,6 +14,7 @@
 mod clip;
 mod colour;
 mod converter;
+mod cubic;
 mod decoder;
 mod error;
 mod gate;
