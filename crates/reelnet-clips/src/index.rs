@@ -5,7 +5,7 @@ use std::path::Path;
 use ffmpeg_next as ffmpeg;
 
 use crate::colour::{ColourMatrix, ColourRange};
-use crate::libav::{Picture, ReadFailure, Source};
+use crate::libav::{Picture, ReadFailure, Source, early_end};
 use crate::limits::Deadline;
 use crate::orientation::Orientation;
 use crate::packets::{FrameIndex, PacketRecord, Role, StartPoint};
@@ -115,7 +115,7 @@ impl Packets {
         loop {
             match source.next_packet() {
                 Ok(Some(packet)) => packets.push(checked(source, &packet)),
-                Ok(None) => return Ok(Self { read_error: source.early_end(), ..packets }),
+                Ok(None) => return Ok(Self { read_error: early_end(), ..packets }),
                 Err(ReadFailure::TimedOut) => return Err(ClipErrorKind::TimedOut { limit: deadline.limit() }),
                 Err(ReadFailure::Broken(detail)) => return Ok(Self { read_error: Some(detail), ..packets }),
             }

@@ -22,6 +22,12 @@ pub(super) fn take_complaints() -> Option<String> {
     capture::take()
 }
 
+/// Why the end that reading just met is not the end that the file was written with, if its demuxer noticed. Matroska is read
+/// to its last byte like a whole file, and only a line of FFmpeg's log tells that its last element is cut.
+pub(crate) fn early_end() -> Option<String> {
+    take_complaints().filter(|line| line.contains("ended prematurely"))
+}
+
 /// An FFmpeg error in words: its last complaints, or else the meaning of its code.
 pub(super) fn describe(error: ffmpeg::Error) -> String {
     take_complaints().unwrap_or_else(|| error.to_string().to_lowercase())

@@ -13,6 +13,7 @@ pub use about::{FfmpegVersion, ffmpeg_version, has_decoder};
 pub use log::initialise;
 
 pub(crate) use codec::{FrameDecoder, Received};
+pub(crate) use log::early_end;
 pub(crate) use picture::Picture;
 pub(crate) use scaler::{RgbImage, Scaler};
 pub(crate) use source::{ReadFailure, Source};

@@ -115,12 +115,6 @@ impl Source {
         }
     }
 
-    /// Why the end that reading met is not the end that the file was written with, if its demuxer noticed. Matroska is read to
-    /// its last byte like a whole file, and only a line of FFmpeg's log tells that its last element is cut.
-    pub(crate) fn early_end(&self) -> Option<String> {
-        log::take_complaints().filter(|line| line.contains("ended prematurely"))
-    }
-
     /// What a packet says about itself.
     pub(crate) fn record(&mut self, packet: &ffmpeg::Packet) -> PacketRecord {
         // Read from the packet itself: the wrapper drops flags that it has no name for.
