@@ -48,6 +48,8 @@ impl BatchNorm {
         let blend = |running: &RunningState<Tensor<1>>, batch: Tensor<1>| {
             let kept = running.value_sync() * (1.0 - bn_update_rate);
             running.update((kept + batch * bn_update_rate).detach());
+            // An update waits until somebody asks for the value; whoever saves the network reads it without asking.
+            running.value_sync();
         };
         blend(&self.running_mean, mean);
         blend(&self.running_var, variance);
