@@ -38,13 +38,10 @@ impl StateDict {
     pub fn read_under(path: &Path, key: Option<&str>) -> Result<Self, WeightsError> {
         let read = || {
             let mut start = [0; 9];
-            // A safetensors file is the length of a JSON object, and the object. A short file is neither.
-            let is_safetensors = match File::open(path)?.read_exact(&mut start) {
-                Ok(()) => start[8] == b'{',
-                Err(_) => path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors")),
-            };
+            // A safetensors file is the length of a JSON object, and the object.
+            let begins = File::open(path)?.read_exact(&mut start).is_ok() && start[8] == b'{';
             let named = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"));
-            if is_safetensors || named { parse_safetensors(&fs::read(path)?, key) } else { read_checkpoint(path, key) }
+            if begins || named { parse_safetensors(&fs::read(path)?, key) } else { read_checkpoint(path, key) }
         };
         read().map_err(|kind: Kind| kind.at(path))
     }

@@ -54,17 +54,16 @@ pub(crate) fn tag(args: &TagArgs) -> anyhow::Result<Outcome> {
         jobs(args),
         |path| catch_unwind(AssertUnwindSafe(|| tag_one(path, &classifier, args))),
         |done, path, result| {
-            let Ok(result) = result else {
+            let row = if let Ok(result) = &result {
+                Row::new(path, result, args.top, args.threshold, &classifier.bundle().labels)
+            } else {
                 let reason = "reelnet itself failed on it; please report the message on stderr".to_owned();
-                let row = Row::failed(path.display().to_string(), "bug", reason);
-                tally.add(&row);
-                return progress.suspend(|| printer.print(&row, &mut stdout()));
+                Row::failed(path.display().to_string(), "bug", reason)
             };
-            let row = Row::new(path, &result, args.top, args.threshold, &classifier.bundle().labels);
             tally.add(&row);
             progress.suspend(|| -> anyhow::Result<()> {
                 printer.print(&row, &mut stdout())?;
-                if let (true, Ok(scores)) = (args.verbose, &result) {
+                if let (true, Ok(Ok(scores))) = (args.verbose, &result) {
                     let seconds = scores.seconds;
                     say(format_args!(
                         "{}: index {:.3} s, decode {:.3} s, network {:.3} s",
