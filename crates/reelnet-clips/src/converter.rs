@@ -7,12 +7,14 @@ use crate::geometry::{self, FrameGeometry, FrameLayout};
 use crate::libav::{Picture, RgbImage, Scaler, StreamFacts};
 use crate::orientation::Orientation;
 use crate::planar::{PlanarScaler, PlanarTask};
+use crate::watch::{Activity, Watch};
 use crate::{ClipErrorKind, Crop, Filter, Resize};
 
 /// Converts the pictures of one stream.
 pub(crate) struct Converter {
     facts: StreamFacts,
     max_pixels: u64,
+    watch: Watch,
     scalers: Scalers,
 }
 
@@ -39,8 +41,8 @@ const NO_MATRIX: i32 = 2;
 const NO_RANGE: i32 = 0;
 
 impl Converter {
-    pub(crate) fn new(facts: StreamFacts, max_pixels: u64) -> Self {
-        Self { facts, max_pixels, scalers: Scalers::default() }
+    pub(crate) fn new(facts: StreamFacts, max_pixels: u64, watch: Watch) -> Self {
+        Self { facts, max_pixels, watch, scalers: Scalers::default() }
     }
 
     /// If a size of earlier frames is given, this one gets the same, even if the video changed its own.
@@ -75,6 +77,13 @@ impl Converter {
         conversion: &Conversion,
         target: &mut [u8],
     ) -> Result<(), ClipErrorKind> {
+        let Self { watch, scalers, .. } = self;
+        watch.time(Activity::Scale, || scalers.convert(picture, conversion, target))
+    }
+}
+
+impl Scalers {
+    fn convert(&mut self, picture: &Picture, conversion: &Conversion, target: &mut [u8]) -> Result<(), ClipErrorKind> {
         let Conversion { layout, orientation, filter, matrix, range } = *conversion;
         let resized = orientation.swap_sides(layout.resized);
         let upright = orientation == Orientation::default();
@@ -91,15 +100,15 @@ impl Converter {
                 matrix,
                 range,
             };
-            if self.scalers.planar.as_ref().is_none_or(|scaler| scaler.task != task) {
-                self.scalers.planar = PlanarScaler::new(task);
+            if self.planar.as_ref().is_none_or(|scaler| scaler.task != task) {
+                self.planar = PlanarScaler::new(task);
             }
-            if let Some(scaler) = &mut self.scalers.planar {
+            if let Some(scaler) = &mut self.planar {
                 if upright {
                     scaler.rgb(planes, target);
                 } else {
                     let [width, height] = task.size;
-                    let turned = &mut self.scalers.turned;
+                    let turned = &mut self.turned;
                     turned.resize(width * height * 3, 0);
                     scaler.rgb(planes, turned);
                     copy_upright(turned, task.size, width * 3, layout, orientation, target);
@@ -108,10 +117,10 @@ impl Converter {
             }
         }
         let RgbImage { size, row_bytes, bytes } = if filter == Filter::Bicubic && resized != picture.size() {
-            let full = self.scalers.general.rgb(picture, picture.size(), filter, matrix, range)?;
-            self.scalers.cubic.resize(&full, resized)?
+            let full = self.general.rgb(picture, picture.size(), filter, matrix, range)?;
+            self.cubic.resize(&full, resized)?
         } else {
-            self.scalers.general.rgb(picture, resized, filter, matrix, range)?
+            self.general.rgb(picture, resized, filter, matrix, range)?
         };
         copy_upright(&bytes, size, row_bytes, layout, orientation, target);
         Ok(())

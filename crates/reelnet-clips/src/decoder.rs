@@ -12,17 +12,17 @@ use crate::converter::Converter;
 use crate::harvest::{Catch, Harvest};
 use crate::index::Scan;
 use crate::libav::Picture;
-use crate::limits::Deadline;
 use crate::packets::{Identity, KeyPacket};
 use crate::session::{Decoded, Everything, Session, Stop, Wish};
 use crate::visit::{NativeFrame, RgbFrame, View, Visit};
+use crate::watch::{TimeSpent, Watch};
 use crate::{Clip, ClipError, ClipErrorKind, FrameGeometry, FramePlan, Limits, MediaIndex, Salvage};
 
 /// An opened file that cuts clips.
 pub struct Decoder {
     path: PathBuf,
     limits: Limits,
-    deadline: Deadline,
+    watch: Watch,
     index: MediaIndex,
     session: Option<Session>,
     still: Option<Picture>,
@@ -84,8 +84,8 @@ impl Decoder {
     /// # Errors
     /// Those of [`MediaIndex::open`], and codecs without a decoder.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self, ClipError> {
-        let deadline = Deadline::after(limits.deadline);
-        let scan = Scan::open(path, limits, &deadline).map_err(|kind| ClipError::new(path, kind))?;
+        let watch = Watch::start(limits);
+        let scan = Scan::open(path, limits, &watch).map_err(|kind| ClipError::new(path, kind))?;
         let shortcuts = match scan.index.frames.identity {
             Identity::Timestamp => Shortcuts::Allowed,
             Identity::Count => Shortcuts::Forbidden,
@@ -94,11 +94,11 @@ impl Decoder {
         Ok(Self {
             path: path.to_path_buf(),
             limits: limits.clone(),
-            deadline,
             index: scan.index,
             session: Some(scan.session),
             still: scan.still,
-            converter: Converter::new(facts, limits.max_pixels_per_frame),
+            converter: Converter::new(facts, limits.max_pixels_per_frame, watch.clone()),
+            watch,
             shortcuts,
         })
     }
@@ -106,6 +106,11 @@ impl Decoder {
     /// What the file holds.
     pub fn index(&self) -> &MediaIndex {
         &self.index
+    }
+
+    /// Where the time went, from the opening on.
+    pub fn time_spent(&self) -> TimeSpent {
+        self.watch.spent()
     }
 
     /// One clip a plan, or the reason why one of them is not whole. Can be called again and again.
@@ -125,7 +130,7 @@ impl Decoder {
     /// # Errors
     /// Only wishes that no file could fulfil: a plan for another file, a geometry that does not fit.
     pub fn clips_salvaging(&mut self, plans: &[FramePlan], geometry: &FrameGeometry) -> Result<Salvage, ClipError> {
-        self.deadline.rearm();
+        self.watch.rearm();
         let mut harvest = Harvest::new(plans, geometry);
         let result = self
             .check_frames(plans.iter().flat_map(|plan| &plan.indices))
@@ -163,7 +168,7 @@ impl Decoder {
     }
 
     fn visit_all(&mut self, wanted: BTreeSet<usize>, view: View<'_>) -> Result<(), ClipError> {
-        self.deadline.rearm();
+        self.watch.rearm();
         let timeline = self.index.timeline().clone();
         let result =
             self.check_frames(&wanted).and_then(|()| self.collect(&mut Visit { wanted, view, timeline, size: None }));
@@ -309,7 +314,7 @@ impl Decoder {
 
     fn detour(&self, stop: Stop) -> Detour {
         match stop {
-            Stop::TimedOut => Detour::Failed(ClipErrorKind::TimedOut { limit: self.limits.deadline }),
+            Stop::Interrupted => Detour::Failed(self.watch.verdict()),
             Stop::Untrusted => Detour::Untrusted,
             Stop::Broken(detail) => Detour::Missing(detail),
         }
@@ -374,7 +379,7 @@ impl Decoder {
     }
 
     fn reopened(&self) -> Result<Session, Detour> {
-        Session::open(&self.path, &self.limits, &self.deadline, self.index.frames.reordered()).map_err(Detour::Failed)
+        Session::open(&self.path, &self.limits, &self.watch, self.index.frames.reordered()).map_err(Detour::Failed)
     }
 }
 

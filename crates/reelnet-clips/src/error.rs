@@ -100,6 +100,9 @@ pub enum ClipErrorKind {
         /// The limit that was passed.
         limit: Duration,
     },
+    /// Somebody used the [`CancelToken`](crate::CancelToken); nothing is known about the file.
+    #[error("was left unfinished: the work was cancelled")]
+    Cancelled,
     /// More pixels than [`Limits::max_pixels_per_frame`](crate::Limits::max_pixels_per_frame).
     #[error("needs frames of {width}x{height} pixels; at most {max_pixels} pixels a frame are allowed")]
     TooLarge {
@@ -166,6 +169,7 @@ impl ClipErrorKind {
             Self::NothingDecodable { .. } => "nothing_decodable",
             Self::Corrupt { .. } => "corrupt",
             Self::TimedOut { .. } => "timed_out",
+            Self::Cancelled => "cancelled",
             Self::TooLarge { .. } => "too_large",
             Self::CropTooLarge { .. } => "crop_too_large",
             Self::NoPixels { .. } => "no_pixels",

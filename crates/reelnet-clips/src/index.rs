@@ -6,10 +6,10 @@ use ffmpeg_next as ffmpeg;
 
 use crate::colour::{ColourMatrix, ColourRange};
 use crate::libav::{Picture, ReadFailure, Source, early_end};
-use crate::limits::Deadline;
 use crate::orientation::Orientation;
 use crate::packets::{FrameIndex, PacketRecord, Role, StartPoint};
 use crate::session::{Everything, Session, Stop};
+use crate::watch::Watch;
 use crate::{ClipError, ClipErrorKind, Limits, Timeline, VideoInfo, gate, geometry, jpeg};
 
 /// The frames of a file and the times at which they are shown.
@@ -28,8 +28,8 @@ impl MediaIndex {
     /// # Errors
     /// Everything that keeps a file from having even one frame; see [`ClipErrorKind`].
     pub fn open(path: &Path, limits: &Limits) -> Result<Self, ClipError> {
-        let deadline = Deadline::after(limits.deadline);
-        let opened = Scan::open(path, limits, &deadline).map_err(|kind| ClipError::new(path, kind))?;
+        let watch = Watch::start(limits);
+        let opened = Scan::open(path, limits, &watch).map_err(|kind| ClipError::new(path, kind))?;
         Ok(opened.index)
     }
 
@@ -58,10 +58,10 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
-    pub(crate) fn open(path: &Path, limits: &Limits, deadline: &Deadline) -> Result<Self, ClipErrorKind> {
-        let mut source = Source::open(gate::open(path)?, deadline)?;
+    pub(crate) fn open(path: &Path, limits: &Limits, watch: &Watch) -> Result<Self, ClipErrorKind> {
+        let mut source = Source::open(gate::open(path)?, watch)?;
         check_size(&source, limits)?;
-        let mut packets = Packets::read(&mut source, deadline)?;
+        let mut packets = Packets::read(&mut source, watch)?;
         let ticks_per_frame = ticks_per_frame(&source);
         let frames = FrameIndex::build(std::mem::take(&mut packets.records), ticks_per_frame);
         if frames.entries.is_empty() {
@@ -75,7 +75,7 @@ impl Scan {
             let session = Session::after_scan(source, limits, index.frames.reordered())?;
             return Ok(Self { index, session, still: None });
         }
-        let (session, picture) = decode_still(path, limits, deadline, &index.frames)?;
+        let (session, picture) = decode_still(path, limits, watch, &index.frames)?;
         let orientation = picture.orientation().unwrap_or(source.facts().orientation);
         let [coded_width, coded_height] = picture.size();
         let pixel_format = picture.pixel_format_name();
@@ -88,15 +88,15 @@ impl Scan {
 fn decode_still(
     path: &Path,
     limits: &Limits,
-    deadline: &Deadline,
+    watch: &Watch,
     frames: &FrameIndex,
 ) -> Result<(Session, Picture), ClipErrorKind> {
-    let mut session = Session::open(path, limits, deadline, frames.reordered())?;
+    let mut session = Session::open(path, limits, watch, frames.reordered())?;
     let detail = match session.next_frame(frames, &Everything) {
         Ok(Some(decoded)) if !decoded.picture.is_damaged() => return Ok((session, decoded.picture)),
         Ok(_) | Err(Stop::Untrusted) => session.complaint().unwrap_or("the picture is incomplete").to_string(),
         Err(Stop::Broken(detail)) => detail,
-        Err(Stop::TimedOut) => return Err(ClipErrorKind::TimedOut { limit: limits.deadline }),
+        Err(Stop::Interrupted) => return Err(watch.verdict()),
     };
     Err(ClipErrorKind::NothingDecodable { detail })
 }
@@ -110,13 +110,13 @@ struct Packets {
 }
 
 impl Packets {
-    fn read(source: &mut Source, deadline: &Deadline) -> Result<Self, ClipErrorKind> {
+    fn read(source: &mut Source, watch: &Watch) -> Result<Self, ClipErrorKind> {
         let mut packets = Self { records: Vec::new(), count: 0, damaged: 0, read_error: None };
         loop {
             match source.next_packet() {
                 Ok(Some(packet)) => packets.push(checked(source, &packet)),
                 Ok(None) => return Ok(Self { read_error: early_end(), ..packets }),
-                Err(ReadFailure::TimedOut) => return Err(ClipErrorKind::TimedOut { limit: deadline.limit() }),
+                Err(ReadFailure::Interrupted) => return Err(watch.verdict()),
                 Err(ReadFailure::Broken(detail)) => return Ok(Self { read_error: Some(detail), ..packets }),
             }
             // Phones append further pictures (depth, gain maps) to an image file; only the first one is the image.

@@ -11,6 +11,7 @@
 //! Whatever a file contains, the answer is a clip or a [`ClipError`] that says what is wrong with which file. Tensors,
 //! networks and command lines are unknown here.
 
+mod cancel;
 mod clip;
 mod colour;
 mod converter;
@@ -40,9 +41,11 @@ mod simd;
 mod splice;
 mod timeline;
 mod visit;
+mod watch;
 #[expect(clippy::inline_always, reason = "as in `planar`")]
 mod weights;
 
+pub use cancel::CancelToken;
 pub use clip::{Clip, Salvage};
 pub use decoder::Decoder;
 pub use error::{ClipError, ClipErrorKind};
@@ -54,3 +57,4 @@ pub use limits::Limits;
 pub use plan::{ClipSpec, FramePlan, PacedSpec, PastEnd, Seed};
 pub use timeline::Timeline;
 pub use visit::{NativeFrame, RgbFrame};
+pub use watch::TimeSpent;

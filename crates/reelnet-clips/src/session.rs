@@ -9,14 +9,15 @@ use std::path::Path;
 use ffmpeg_next as ffmpeg;
 
 use crate::libav::{FrameDecoder, Picture, ReadFailure, Received, Source};
-use crate::limits::Deadline;
 use crate::packets::{FrameIndex, Identity, KeyPacket};
+use crate::watch::{Activity, Watch};
 use crate::{ClipErrorKind, Limits, gate, splice};
 
 /// An open file with a decoder at some place in it.
 pub(crate) struct Session {
     source: Source,
     decoder: FrameDecoder,
+    watch: Watch,
     origin: Origin,
     /// A packet that was read in order to learn where a jump landed.
     recognised: Option<ffmpeg::Packet>,
@@ -89,7 +90,8 @@ pub(crate) struct Decoded {
 /// Why no further frame comes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Stop {
-    TimedOut,
+    /// The time is up, or the call was cancelled.
+    Interrupted,
     /// What came out after a jump is not what was jumped to.
     Untrusted,
     /// The rest cannot be decoded, or not be told apart.
@@ -98,13 +100,8 @@ pub(crate) enum Stop {
 
 impl Session {
     /// At the start of the file.
-    pub(crate) fn open(
-        path: &Path,
-        limits: &Limits,
-        deadline: &Deadline,
-        reordered: usize,
-    ) -> Result<Self, ClipErrorKind> {
-        Self::around(Source::open(gate::open(path)?, deadline)?, limits, Origin::FileStart, reordered)
+    pub(crate) fn open(path: &Path, limits: &Limits, watch: &Watch, reordered: usize) -> Result<Self, ClipErrorKind> {
+        Self::around(Source::open(gate::open(path)?, watch)?, limits, Origin::FileStart, reordered)
     }
 
     /// With a source that has been read to its end.
@@ -115,6 +112,7 @@ impl Session {
     fn around(source: Source, limits: &Limits, origin: Origin, reordered: usize) -> Result<Self, ClipErrorKind> {
         let decoder = FrameDecoder::open(&source, limits, reordered)?;
         Ok(Self {
+            watch: source.watch().clone(),
             source,
             decoder,
             origin,
@@ -221,7 +219,11 @@ impl Session {
 
     fn decode_next(&mut self, index: &FrameIndex, wish: &impl Wish) -> Result<Option<Decoded>, Stop> {
         loop {
-            match self.decoder.receive() {
+            // Pictures that were held back come out without reading, where the watch is looked at too.
+            if self.watch.is_over() {
+                return Err(Stop::Interrupted);
+            }
+            match self.watch.time(Activity::Decode, || self.decoder.receive()) {
                 Received::Picture(picture) => {
                     self.silent_packets = 0;
                     if self.is_leading(&picture, index)? {
@@ -268,14 +270,17 @@ impl Session {
         if self.can_be_emptied && self.next_packet > wish.last_packet() && self.next_packet < index.decode_until {
             self.emptied_early = true;
             self.phase = Phase::Draining;
-            return self.decoder.send_end().or_else(|complaint| self.complain(complaint, index));
+            return self
+                .watch
+                .time(Activity::Decode, || self.decoder.send_end())
+                .or_else(|complaint| self.complain(complaint, index));
         }
         let packet = match self.recognised.take() {
             Some(packet) => Some(packet),
             None if self.next_packet >= index.decode_until => None,
             None => match self.source.next_packet() {
                 Ok(packet) => packet,
-                Err(ReadFailure::TimedOut) => return Err(Stop::TimedOut),
+                Err(ReadFailure::Interrupted) => return Err(Stop::Interrupted),
                 // What was read before can still come out.
                 Err(ReadFailure::Broken(detail)) => {
                     self.complaint = Some(detail);
@@ -285,7 +290,10 @@ impl Session {
         };
         let Some(mut packet) = packet else {
             self.phase = Phase::Draining;
-            return self.decoder.send_end().or_else(|complaint| self.complain(complaint, index));
+            return self
+                .watch
+                .time(Activity::Decode, || self.decoder.send_end())
+                .or_else(|complaint| self.complain(complaint, index));
         };
         let position = self.next_packet;
         self.next_packet += 1;
@@ -308,7 +316,9 @@ impl Session {
             self.can_be_emptied = self.source.starts_afresh(&packet);
         }
         self.count_silence()?;
-        self.decoder.send(&packet).or_else(|complaint| self.complain(complaint, index))
+        self.watch
+            .time(Activity::Decode, || self.decoder.send(&packet))
+            .or_else(|complaint| self.complain(complaint, index))
     }
 
     fn count_silence(&mut self) -> Result<(), Stop> {
@@ -332,7 +342,7 @@ impl Session {
 
 fn stop(failure: ReadFailure) -> Stop {
     match failure {
-        ReadFailure::TimedOut => Stop::TimedOut,
+        ReadFailure::Interrupted => Stop::Interrupted,
         ReadFailure::Broken(detail) => Stop::Broken(detail),
     }
 }

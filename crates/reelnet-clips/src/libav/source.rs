@@ -14,8 +14,8 @@ use ffmpeg_next::format::context::{Input, StreamIo};
 use super::log;
 use super::stream::{StreamFacts, code, text};
 use crate::ClipErrorKind;
-use crate::limits::Deadline;
 use crate::packets::{PacketRecord, Role, StartPoint};
+use crate::watch::{Activity, Watch};
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -31,24 +31,28 @@ pub(crate) struct Source {
     stream_index: usize,
     facts: StreamFacts,
     container: String,
-    deadline: Deadline,
+    watch: Watch,
 }
 
 /// Why no further packet could be read.
 #[derive(Debug)]
 pub(crate) enum ReadFailure {
-    TimedOut,
+    /// The time is up, or the call was cancelled.
+    Interrupted,
     Broken(String),
 }
 
 impl Source {
-    pub(crate) fn open(mut file: File, deadline: &Deadline) -> Result<Self, ClipErrorKind> {
+    pub(crate) fn open(file: File, watch: &Watch) -> Result<Self, ClipErrorKind> {
+        watch.time(Activity::Read, || Self::open_untimed(file, watch))
+    }
+
+    fn open_untimed(mut file: File, watch: &Watch) -> Result<Self, ClipErrorKind> {
         super::initialise();
         let _ = log::take_complaints();
-        let watch = deadline.clone();
         let failed = |error: ffmpeg::Error| {
-            if deadline.has_passed() {
-                return ClipErrorKind::TimedOut { limit: deadline.limit() };
+            if watch.is_over() {
+                return watch.verdict();
             }
             ClipErrorKind::NotMedia { detail: log::describe(error) }
         };
@@ -62,8 +66,9 @@ impl Source {
             // rates and the depth of reordering. That is a third of the time of a short clip. In microseconds.
             options.set("analyzeduration", "1");
         }
+        let interrupt = watch.clone();
         let mut input =
-            ffmpeg::format::input_from_stream_with_interrupt(io, None, Some(options), move || watch.has_passed())
+            ffmpeg::format::input_from_stream_with_interrupt(io, None, Some(options), move || interrupt.is_over())
                 .map_err(failed)?;
         let container = demuxer_name(&input);
         if NOT_VIDEO.contains(&container.as_str()) {
@@ -76,7 +81,7 @@ impl Source {
             return Err(ClipErrorKind::NotMedia { detail: format!("its content looks like text (`{}`)", facts.codec) });
         }
         discard_others(&mut input, stream_index);
-        Ok(Self { input, stream_index, facts, container, deadline: deadline.clone() })
+        Ok(Self { input, stream_index, facts, container, watch: watch.clone() })
     }
 
     pub(crate) fn facts(&self) -> &StreamFacts {
@@ -87,6 +92,10 @@ impl Source {
         &self.container
     }
 
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
     pub(super) fn parameters(&self) -> Option<ffmpeg::codec::Parameters> {
         self.input.stream(self.stream_index).map(|stream| stream.parameters())
     }
@@ -95,15 +104,15 @@ impl Source {
     pub(crate) fn next_packet(&mut self) -> Result<Option<ffmpeg::Packet>, ReadFailure> {
         let mut errors = 0;
         loop {
-            if self.deadline.has_passed() {
-                return Err(ReadFailure::TimedOut);
+            if self.watch.is_over() {
+                return Err(ReadFailure::Interrupted);
             }
             let mut packet = ffmpeg::Packet::empty();
-            match packet.read(&mut self.input) {
+            match self.watch.time(Activity::Read, || packet.read(&mut self.input)) {
                 Ok(()) if packet.stream() == self.stream_index => return Ok(Some(packet)),
                 Ok(()) => {}
                 Err(ffmpeg::Error::Eof) => return Ok(None),
-                Err(_) if self.deadline.has_passed() => return Err(ReadFailure::TimedOut),
+                Err(_) if self.watch.is_over() => return Err(ReadFailure::Interrupted),
                 Err(error @ (ffmpeg::Error::InvalidData | ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN })) => {
                     errors += 1;
                     if errors > MAX_READ_ERRORS {
@@ -151,9 +160,11 @@ impl Source {
     /// Asks the demuxer for the key packet at or before a time. Where it really lands, the next packet tells.
     pub(crate) fn seek(&mut self, ticks: i64) -> Result<(), ReadFailure> {
         let stream_index = i32::try_from(self.stream_index).unwrap_or(-1);
-        // SAFETY: the context is open and exclusively borrowed, the index is that of one of its streams.
-        let result =
-            unsafe { ffi::av_seek_frame(self.input.as_mut_ptr(), stream_index, ticks, ffi::AVSEEK_FLAG_BACKWARD) };
+        let input = &mut self.input;
+        let result = self.watch.time(Activity::Read, || {
+            // SAFETY: the context is open and exclusively borrowed, the index is that of one of its streams.
+            unsafe { ffi::av_seek_frame(input.as_mut_ptr(), stream_index, ticks, ffi::AVSEEK_FLAG_BACKWARD) }
+        });
         if result < 0 { Err(ReadFailure::Broken(log::describe(ffmpeg::Error::from(result)))) } else { Ok(()) }
     }
 
