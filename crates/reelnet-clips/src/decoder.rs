@@ -6,12 +6,12 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 use crate::converter::Converter;
 use crate::harvest::{Catch, Harvest};
 use crate::index::Scan;
 use crate::libav::Picture;
+use crate::media::Media;
 use crate::packets::{Identity, KeyPacket};
 use crate::session::{Decoded, Everything, Session, Stop, Wish};
 use crate::visit::{NativeFrame, RgbFrame, View, Visit};
@@ -20,7 +20,7 @@ use crate::{Clip, ClipError, ClipErrorKind, FrameGeometry, FramePlan, Limits, Me
 
 /// An opened file that cuts clips.
 pub struct Decoder {
-    path: PathBuf,
+    media: Media,
     limits: Limits,
     watch: Watch,
     index: MediaIndex,
@@ -83,16 +83,17 @@ impl Decoder {
     ///
     /// # Errors
     /// Those of [`MediaIndex::open`], and codecs without a decoder.
-    pub fn open(path: &Path, limits: &Limits) -> Result<Self, ClipError> {
+    pub fn open(media: impl Into<Media>, limits: &Limits) -> Result<Self, ClipError> {
+        let media = media.into();
         let watch = Watch::start(limits);
-        let scan = Scan::open(path, limits, &watch).map_err(|kind| ClipError::new(path, kind))?;
+        let scan = Scan::open(&media, limits, &watch).map_err(|kind| ClipError::new(media.name(), kind))?;
         let shortcuts = match scan.index.frames.identity {
             Identity::Timestamp => Shortcuts::Allowed,
             Identity::Count => Shortcuts::Forbidden,
         };
         let facts = scan.session.source().facts().clone();
         Ok(Self {
-            path: path.to_path_buf(),
+            media,
             limits: limits.clone(),
             index: scan.index,
             session: Some(scan.session),
@@ -151,7 +152,7 @@ impl Decoder {
         geometry: &FrameGeometry,
         mut visitor: impl FnMut(RgbFrame<'_>),
     ) -> Result<(), ClipError> {
-        self.check_geometry(geometry).map_err(|kind| ClipError::new(&self.path, kind))?;
+        self.check_geometry(geometry).map_err(|kind| ClipError::new(self.media.name(), kind))?;
         self.visit_all(frames.into_iter().collect(), View::Rgb(geometry, Vec::new(), &mut visitor))
     }
 
@@ -195,7 +196,7 @@ impl Decoder {
             kind,
             ClipErrorKind::Corrupt { .. } | ClipErrorKind::TimedOut { .. } | ClipErrorKind::NothingDecodable { .. }
         );
-        let error = ClipError::new(&self.path, kind);
+        let error = ClipError::new(self.media.name(), kind);
         if kept { Ok(Some(error)) } else { Err(error) }
     }
 
@@ -379,7 +380,7 @@ impl Decoder {
     }
 
     fn reopened(&self) -> Result<Session, Detour> {
-        Session::open(&self.path, &self.limits, &self.watch, self.index.frames.reordered()).map_err(Detour::Failed)
+        Session::open(&self.media, &self.limits, &self.watch, self.index.frames.reordered()).map_err(Detour::Failed)
     }
 }
 

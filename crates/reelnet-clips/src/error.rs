@@ -11,7 +11,7 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Error)]
 #[error("`{}`: {kind}", path.display())]
 pub struct ClipError {
-    /// The file as the caller named it.
+    /// The file as the caller named it; the name of a [`Media`](crate::Media) that is no file.
     pub path: PathBuf,
     /// What is wrong with it.
     pub kind: ClipErrorKind,

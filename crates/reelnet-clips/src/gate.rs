@@ -1,13 +1,16 @@
 //! The door before FFmpeg: only regular, readable, non-empty files pass, so that nothing behind it can block.
+//!
+//! What passes is the file as long as it was at that moment: while somebody still writes it, a reader sees one prefix of it,
+//! and not an end that moves away.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use crate::ClipErrorKind;
 
 /// Opens a regular file that holds at least one byte.
-pub(crate) fn open(path: &Path) -> Result<File, ClipErrorKind> {
+pub(crate) fn open(path: &Path) -> Result<Prefix, ClipErrorKind> {
     // Asked before opening: opening a pipe waits for its writer.
     let metadata = fs::metadata(path).map_err(|error| from_io(&error))?;
     if metadata.is_dir() {
@@ -19,10 +22,43 @@ pub(crate) fn open(path: &Path) -> Result<File, ClipErrorKind> {
     if metadata.len() == 0 {
         return Err(ClipErrorKind::Empty);
     }
-    File::open(path).map_err(|error| from_io(&error))
+    let file = File::open(path).map_err(|error| from_io(&error))?;
+    Ok(Prefix { file, length: metadata.len(), position: 0 })
 }
 
-fn from_io(error: &io::Error) -> ClipErrorKind {
+/// The first bytes of a file, as many as it had when it was opened.
+#[derive(Debug)]
+pub(crate) struct Prefix {
+    file: File,
+    length: u64,
+    position: u64,
+}
+
+impl Read for Prefix {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.length.saturating_sub(self.position)).unwrap_or(usize::MAX);
+        let wanted = bytes.len().min(left);
+        let read = self.file.read(&mut bytes[..wanted])?;
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for Prefix {
+    fn seek(&mut self, target: SeekFrom) -> io::Result<u64> {
+        let target = match target {
+            SeekFrom::End(offset) => {
+                let target = self.length.checked_add_signed(offset);
+                SeekFrom::Start(target.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?)
+            }
+            other => other,
+        };
+        self.position = self.file.seek(target)?;
+        Ok(self.position)
+    }
+}
+
+pub(crate) fn from_io(error: &io::Error) -> ClipErrorKind {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ClipErrorKind::NotFound,
         io::ErrorKind::PermissionDenied => ClipErrorKind::PermissionDenied,

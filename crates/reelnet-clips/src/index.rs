@@ -1,16 +1,15 @@
 //! What a file holds, learned from one pass over its packets.
 
-use std::path::Path;
-
 use ffmpeg_next as ffmpeg;
 
 use crate::colour::{ColourMatrix, ColourRange};
 use crate::libav::{Picture, ReadFailure, Source, early_end};
+use crate::media::Media;
 use crate::orientation::Orientation;
 use crate::packets::{FrameIndex, PacketRecord, Role, StartPoint};
 use crate::session::{Everything, Session, Stop};
 use crate::watch::Watch;
-use crate::{ClipError, ClipErrorKind, Limits, Timeline, VideoInfo, gate, geometry, jpeg};
+use crate::{ClipError, ClipErrorKind, Limits, Timeline, VideoInfo, geometry, jpeg};
 
 /// The frames of a file and the times at which they are shown.
 #[derive(Debug, Clone)]
@@ -27,9 +26,10 @@ impl MediaIndex {
     ///
     /// # Errors
     /// Everything that keeps a file from having even one frame; see [`ClipErrorKind`].
-    pub fn open(path: &Path, limits: &Limits) -> Result<Self, ClipError> {
+    pub fn open(media: impl Into<Media>, limits: &Limits) -> Result<Self, ClipError> {
+        let media = media.into();
         let watch = Watch::start(limits);
-        let opened = Scan::open(path, limits, &watch).map_err(|kind| ClipError::new(path, kind))?;
+        let opened = Scan::open(&media, limits, &watch).map_err(|kind| ClipError::new(media.name(), kind))?;
         Ok(opened.index)
     }
 
@@ -58,8 +58,8 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
-    pub(crate) fn open(path: &Path, limits: &Limits, watch: &Watch) -> Result<Self, ClipErrorKind> {
-        let mut source = Source::open(gate::open(path)?, watch)?;
+    pub(crate) fn open(media: &Media, limits: &Limits, watch: &Watch) -> Result<Self, ClipErrorKind> {
+        let mut source = Source::open(media.open()?, watch)?;
         check_size(&source, limits)?;
         let mut packets = Packets::read(&mut source, watch)?;
         let ticks_per_frame = ticks_per_frame(&source);
@@ -75,7 +75,7 @@ impl Scan {
             let session = Session::after_scan(source, limits, index.frames.reordered())?;
             return Ok(Self { index, session, still: None });
         }
-        let (session, picture) = decode_still(path, limits, watch, &index.frames)?;
+        let (session, picture) = decode_still(media, limits, watch, &index.frames)?;
         let orientation = picture.orientation().unwrap_or(source.facts().orientation);
         let [coded_width, coded_height] = picture.size();
         let pixel_format = picture.pixel_format_name();
@@ -86,12 +86,12 @@ impl Scan {
 }
 
 fn decode_still(
-    path: &Path,
+    media: &Media,
     limits: &Limits,
     watch: &Watch,
     frames: &FrameIndex,
 ) -> Result<(Session, Picture), ClipErrorKind> {
-    let mut session = Session::open(path, limits, watch, frames.reordered())?;
+    let mut session = Session::open(media, limits, watch, frames.reordered())?;
     let detail = match session.next_frame(frames, &Everything) {
         Ok(Some(decoded)) if !decoded.picture.is_damaged() => return Ok((session, decoded.picture)),
         Ok(_) | Err(Stop::Untrusted) => session.complaint().unwrap_or("the picture is incomplete").to_string(),

@@ -2,7 +2,7 @@
 //!
 //! The journey of a file through this crate:
 //!
-//! 1. [`MediaIndex::open`] reads the file's packets once, decodes nothing, and knows afterwards which frames the file
+//! 1. [`MediaIndex::open`] takes a [`Media`] (a path, bytes or a reader), reads the file's packets once, decodes nothing, and knows afterwards which frames the file
 //!    really holds and when each of them is shown. What the container claims is only reported.
 //! 2. [`plan`] chooses frames by those times. It is arithmetic on a [`Timeline`], and never sees a file.
 //! 3. [`Decoder::clips`] walks through the file once, converts every wanted frame once, and hands back `[T, H, W, 3]`
@@ -26,6 +26,7 @@ mod info;
 mod jpeg;
 mod libav;
 mod limits;
+mod media;
 mod orientation;
 mod packets;
 pub mod plan;
@@ -54,6 +55,7 @@ pub use index::MediaIndex;
 pub use info::VideoInfo;
 pub use libav::{FfmpegVersion, ffmpeg_version, has_decoder, initialise};
 pub use limits::Limits;
+pub use media::Media;
 pub use plan::{ClipSpec, FramePlan, PacedSpec, PastEnd, Seed};
 pub use timeline::Timeline;
 pub use visit::{NativeFrame, RgbFrame};

@@ -4,14 +4,14 @@
 //! by recognising the first packet. A landing that it does not recognise is an error, never a guess.
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use ffmpeg_next as ffmpeg;
 
 use crate::libav::{FrameDecoder, Picture, ReadFailure, Received, Source};
+use crate::media::Media;
 use crate::packets::{FrameIndex, Identity, KeyPacket};
 use crate::watch::{Activity, Watch};
-use crate::{ClipErrorKind, Limits, gate, splice};
+use crate::{ClipErrorKind, Limits, splice};
 
 /// An open file with a decoder at some place in it.
 pub(crate) struct Session {
@@ -100,8 +100,8 @@ pub(crate) enum Stop {
 
 impl Session {
     /// At the start of the file.
-    pub(crate) fn open(path: &Path, limits: &Limits, watch: &Watch, reordered: usize) -> Result<Self, ClipErrorKind> {
-        Self::around(Source::open(gate::open(path)?, watch)?, limits, Origin::FileStart, reordered)
+    pub(crate) fn open(media: &Media, limits: &Limits, watch: &Watch, reordered: usize) -> Result<Self, ClipErrorKind> {
+        Self::around(Source::open(media.open()?, watch)?, limits, Origin::FileStart, reordered)
     }
 
     /// With a source that has been read to its end.

@@ -1,11 +1,10 @@
 //! An opened file that yields the packets of one video stream.
 //!
-//! FFmpeg reads through a Rust file, without a name and without any protocol of its own. So a playlist cannot make it
+//! FFmpeg reads through a Rust reader, without a name and without any protocol of its own. So a playlist cannot make it
 //! open other files or connections, a file name is never taken for a pattern or a URL, and only content decides about
 //! the format.
 
-use std::fs::File;
-use std::io::{self, Read as _, Seek as _};
+use std::io::{self, Read as _};
 
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::ffi;
@@ -14,6 +13,7 @@ use ffmpeg_next::format::context::{Input, StreamIo};
 use super::log;
 use super::stream::{StreamFacts, code, text};
 use crate::ClipErrorKind;
+use crate::media::Reading;
 use crate::packets::{PacketRecord, Role, StartPoint};
 use crate::watch::{Activity, Watch};
 
@@ -43,22 +43,25 @@ pub(crate) enum ReadFailure {
 }
 
 impl Source {
-    pub(crate) fn open(file: File, watch: &Watch) -> Result<Self, ClipErrorKind> {
-        watch.time(Activity::Read, || Self::open_untimed(file, watch))
+    pub(crate) fn open(reader: Box<dyn Reading>, watch: &Watch) -> Result<Self, ClipErrorKind> {
+        watch.time(Activity::Read, || Self::open_untimed(reader, watch))
     }
 
-    fn open_untimed(mut file: File, watch: &Watch) -> Result<Self, ClipErrorKind> {
+    fn open_untimed(mut reader: Box<dyn Reading>, watch: &Watch) -> Result<Self, ClipErrorKind> {
         super::initialise();
         let _ = log::take_complaints();
         let failed = |error: ffmpeg::Error| {
             if watch.is_over() {
                 return watch.verdict();
             }
+            if error == (ffmpeg::Error::Other { errno: ffmpeg::error::EIO }) {
+                return ClipErrorKind::Unreadable { detail: log::describe(error) };
+            }
             ClipErrorKind::NotMedia { detail: log::describe(error) }
         };
         let is_mp4 =
-            starts_like_mp4(&mut file).map_err(|error| ClipErrorKind::Unreadable { detail: error.to_string() })?;
-        let io = StreamIo::from_read_seek_with_capacity(file, BUFFER_BYTES).map_err(failed)?;
+            starts_like_mp4(&mut reader).map_err(|error| ClipErrorKind::Unreadable { detail: error.to_string() })?;
+        let io = StreamIo::from_read_seek_with_capacity(reader, BUFFER_BYTES).map_err(failed)?;
         let mut options = ffmpeg::Dictionary::new();
         options.set("protocol_whitelist", "none");
         if is_mp4 {
@@ -176,10 +179,10 @@ impl Source {
 }
 
 /// Whether the first box is that of an ISO base media file.
-fn starts_like_mp4(file: &mut File) -> io::Result<bool> {
+fn starts_like_mp4(reader: &mut Box<dyn Reading>) -> io::Result<bool> {
     let mut head = Vec::new();
-    file.take(8).read_to_end(&mut head)?;
-    file.rewind()?;
+    reader.take(8).read_to_end(&mut head)?;
+    reader.rewind()?;
     Ok(head.get(4..) == Some(b"ftyp"))
 }
 

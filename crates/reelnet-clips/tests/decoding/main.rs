@@ -7,5 +7,6 @@ mod conformance;
 mod containers;
 mod damage;
 mod images;
+mod media;
 mod shown_size;
 mod timing;

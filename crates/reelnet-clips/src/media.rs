@@ -1,0 +1,127 @@
+//! Where videos and images come from: files, bytes in memory, and readers that the caller makes.
+
+use std::fmt;
+use std::io::{self, Read, Seek};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::{ClipErrorKind, gate};
+
+/// A video or an image that can be opened, again and again.
+///
+/// Every function that opens one takes a path as well: `Decoder::open(&path, …)`.
+///
+/// ```
+/// # use reelnet_clips::{Media, MediaIndex, Limits};
+/// # use std::{io::Cursor, path::Path, sync::Arc};
+/// # let downloaded: Vec<u8> = Vec::new();
+/// let file = Media::path("clips/a.mp4");
+/// let memory = Media::bytes("shard-7.tar/a.mp4", downloaded);
+/// let object = Media::reader("s3://bucket/a.mp4", || Ok(Cursor::new(b"any Read and Seek")));
+/// assert_eq!(MediaIndex::open(memory, &Limits::default()).unwrap_err().kind.name(), "empty");
+/// assert_eq!(object.name(), Path::new("s3://bucket/a.mp4"));
+/// ```
+#[derive(Clone)]
+pub struct Media {
+    name: PathBuf,
+    origin: Origin,
+}
+
+/// What FFmpeg reads through.
+pub(crate) trait Reading: Read + Seek + Send {}
+
+impl<R: Read + Seek + Send> Reading for R {}
+
+type Opener = dyn Fn() -> io::Result<Box<dyn Reading>> + Send + Sync;
+
+#[derive(Clone)]
+enum Origin {
+    /// The name is a path.
+    Path,
+    Bytes(Arc<[u8]>),
+    Reader(Arc<Opener>),
+}
+
+impl Media {
+    /// A file. Nothing is opened yet.
+    pub fn path(path: impl Into<PathBuf>) -> Self {
+        Self { name: path.into(), origin: Origin::Path }
+    }
+
+    /// A file's bytes. The name only serves error messages; what the bytes are is told by themselves.
+    pub fn bytes(name: impl Into<PathBuf>, bytes: impl Into<Arc<[u8]>>) -> Self {
+        Self { name: name.into(), origin: Origin::Bytes(bytes.into()) }
+    }
+
+    /// Anything that can be read and sought in, such as a member of a tar file or an object of a store.
+    ///
+    /// The function is called whenever reading has to start anew, from any thread, and must give the same bytes each time.
+    /// A read that blocks cannot be cut off by [`Limits::deadline`](crate::Limits::deadline), which is looked at between
+    /// reads: give readers of network connections a timeout of their own.
+    pub fn reader<R: Read + Seek + Send + 'static>(
+        name: impl Into<PathBuf>,
+        opener: impl Fn() -> io::Result<R> + Send + Sync + 'static,
+    ) -> Self {
+        let boxed = move || opener().map(|reader| Box::new(reader) as Box<dyn Reading>);
+        Self { name: name.into(), origin: Origin::Reader(Arc::new(boxed)) }
+    }
+
+    /// What errors call it: the path of a file, or the name that it was given.
+    pub fn name(&self) -> &Path {
+        &self.name
+    }
+
+    /// Its path, if it is a file.
+    pub fn as_path(&self) -> Option<&Path> {
+        matches!(self.origin, Origin::Path).then_some(&self.name)
+    }
+
+    /// A reader at the start of at least one byte.
+    pub(crate) fn open(&self) -> Result<Box<dyn Reading>, ClipErrorKind> {
+        match &self.origin {
+            Origin::Path => Ok(Box::new(gate::open(&self.name)?)),
+            Origin::Bytes(bytes) if bytes.is_empty() => Err(ClipErrorKind::Empty),
+            Origin::Bytes(bytes) => Ok(Box::new(io::Cursor::new(Arc::clone(bytes)))),
+            Origin::Reader(opener) => {
+                let opened = opener().and_then(|mut reader| {
+                    let length = reader.seek(io::SeekFrom::End(0))?;
+                    reader.rewind()?;
+                    Ok((reader, length))
+                });
+                match opened.map_err(|error| gate::from_io(&error))? {
+                    (_, 0) => Err(ClipErrorKind::Empty),
+                    (reader, _) => Ok(reader),
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Media {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origin = match &self.origin {
+            Origin::Path => "path".to_string(),
+            Origin::Bytes(bytes) => format!("{} bytes", bytes.len()),
+            Origin::Reader(_) => "reader".to_string(),
+        };
+        formatter.debug_struct("Media").field("name", &self.name).field("origin", &origin).finish()
+    }
+}
+
+impl<P: AsRef<Path> + ?Sized> From<&P> for Media {
+    fn from(path: &P) -> Self {
+        Self::path(path.as_ref())
+    }
+}
+
+impl From<PathBuf> for Media {
+    fn from(path: PathBuf) -> Self {
+        Self::path(path)
+    }
+}
+
+impl From<&Media> for Media {
+    fn from(media: &Media) -> Self {
+        media.clone()
+    }
+}
