@@ -19,6 +19,8 @@ pub(crate) enum ColourMatrix {
 const BT601_BY_DEFINITION: [&str; 5] = ["mjpeg", "mjpegb", "webp", "vp8", "ljpeg"];
 
 impl ColourMatrix {
+    pub(crate) const ALL: [Self; 6] = [Self::Bt601, Self::Bt709, Self::Fcc, Self::Smpte240m, Self::Bt2020, Self::Rgb];
+
     /// From a code of ITU-T H.273, which FFmpeg's `AVColorSpace` follows.
     pub(crate) fn resolve(code: i32, coded_height: u32, codec: &str) -> Self {
         match code {
@@ -64,6 +66,8 @@ pub(crate) enum ColourRange {
 }
 
 impl ColourRange {
+    pub(crate) const ALL: [Self; 2] = [Self::Limited, Self::Full];
+
     /// From FFmpeg's `AVColorRange`, and the name of the pixel format where that is silent.
     pub(crate) fn resolve(code: i32, pixel_format: &str) -> Self {
         let full_by_format =

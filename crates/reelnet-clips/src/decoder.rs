@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use crate::converter::Converter;
 use crate::harvest::{Catch, Harvest};
 use crate::index::Scan;
-use crate::libav::Picture;
+use crate::libav::{Picture, Source};
 use crate::media::Media;
 use crate::packets::{Identity, KeyPacket};
 use crate::session::{Decoded, Everything, Session, Stop, Wish};
@@ -87,12 +87,30 @@ impl Decoder {
         let media = media.into();
         let watch = Watch::start(limits);
         let scan = Scan::open(&media, limits, &watch).map_err(|kind| ClipError::new(media.name(), kind))?;
+        Ok(Self::around(media, scan, limits, watch))
+    }
+
+    /// Opens a file whose index is known, and reads no more than its header.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), and [`ClipErrorKind::Changed`] if the file is no longer the one that was indexed: its
+    /// size, its time of writing and the bytes at both ends are compared, as is what its header says. Inputs that are not
+    /// files are compared by their headers only.
+    pub fn with_index(media: impl Into<Media>, index: MediaIndex, limits: &Limits) -> Result<Self, ClipError> {
+        let media = media.into();
+        let watch = Watch::start(limits);
+        let scan = media.open_again(index.stamp()).and_then(|reader| Scan::known(reader, index, limits, &watch));
+        let scan = scan.map_err(|kind| ClipError::new(media.name(), kind))?;
+        Ok(Self::around(media, scan, limits, watch))
+    }
+
+    pub(crate) fn around(media: Media, scan: Scan, limits: &Limits, watch: Watch) -> Self {
         let shortcuts = match scan.index.frames.identity {
             Identity::Timestamp => Shortcuts::Allowed,
             Identity::Count => Shortcuts::Forbidden,
         };
         let facts = scan.session.source().facts().clone();
-        Ok(Self {
+        Self {
             media,
             limits: limits.clone(),
             index: scan.index,
@@ -101,7 +119,7 @@ impl Decoder {
             converter: Converter::new(facts, limits.max_pixels_per_frame, watch.clone()),
             watch,
             shortcuts,
-        })
+        }
     }
 
     /// What the file holds.
@@ -194,7 +212,10 @@ impl Decoder {
         self.session = None;
         let kept = matches!(
             kind,
-            ClipErrorKind::Corrupt { .. } | ClipErrorKind::TimedOut { .. } | ClipErrorKind::NothingDecodable { .. }
+            ClipErrorKind::Corrupt { .. }
+                | ClipErrorKind::TimedOut { .. }
+                | ClipErrorKind::NothingDecodable { .. }
+                | ClipErrorKind::Changed
         );
         let error = ClipError::new(self.media.name(), kind);
         if kept { Ok(Some(error)) } else { Err(error) }
@@ -380,7 +401,11 @@ impl Decoder {
     }
 
     fn reopened(&self) -> Result<Session, Detour> {
-        Session::open(&self.media, &self.limits, &self.watch, self.index.frames.reordered()).map_err(Detour::Failed)
+        let reader = self.media.open_again(self.index.stamp());
+        let session = reader.and_then(|reader| {
+            Session::at_start(Source::open(reader, &self.watch)?, &self.limits, self.index.frames.reordered())
+        });
+        session.map_err(Detour::Failed)
     }
 }
 

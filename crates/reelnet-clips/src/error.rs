@@ -103,6 +103,21 @@ pub enum ClipErrorKind {
     /// Somebody used the [`CancelToken`](crate::CancelToken); nothing is known about the file.
     #[error("was left unfinished: the work was cancelled")]
     Cancelled,
+    /// The file that an index was made from is no longer the one that is there.
+    #[error("has changed since it was indexed; index it again")]
+    Changed,
+    /// Whoever asked for clips did not want them when they saw the file's index.
+    #[error("was refused: {reason}")]
+    Refused {
+        /// The caller's words.
+        reason: String,
+    },
+    /// A function panicked over this file.
+    #[error("made the program itself fail: {message}; please report it, if possible with the file")]
+    Panicked {
+        /// The words of the panic.
+        message: String,
+    },
     /// More pixels than [`Limits::max_pixels_per_frame`](crate::Limits::max_pixels_per_frame).
     #[error("needs frames of {width}x{height} pixels; at most {max_pixels} pixels a frame are allowed")]
     TooLarge {
@@ -169,6 +184,9 @@ impl ClipErrorKind {
             Self::NothingDecodable { .. } => "nothing_decodable",
             Self::Corrupt { .. } => "corrupt",
             Self::TimedOut { .. } => "timed_out",
+            Self::Changed => "changed",
+            Self::Refused { .. } => "refused",
+            Self::Panicked { .. } => "panicked",
             Self::Cancelled => "cancelled",
             Self::TooLarge { .. } => "too_large",
             Self::CropTooLarge { .. } => "crop_too_large",

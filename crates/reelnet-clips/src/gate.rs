@@ -6,8 +6,10 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
+use std::time::SystemTime;
 
 use crate::ClipErrorKind;
+use crate::stamp::Stamp;
 
 /// Opens a regular file that holds at least one byte.
 pub(crate) fn open(path: &Path) -> Result<Prefix, ClipErrorKind> {
@@ -23,7 +25,9 @@ pub(crate) fn open(path: &Path) -> Result<Prefix, ClipErrorKind> {
         return Err(ClipErrorKind::Empty);
     }
     let file = File::open(path).map_err(|error| from_io(&error))?;
-    Ok(Prefix { file, length: metadata.len(), position: 0 })
+    // Asked again: what the name stood for a moment ago may have been replaced.
+    let metadata = file.metadata().map_err(|error| from_io(&error))?;
+    Ok(Prefix { file, length: metadata.len(), modified: metadata.modified().ok(), position: 0 })
 }
 
 /// The first bytes of a file, as many as it had when it was opened.
@@ -31,7 +35,26 @@ pub(crate) fn open(path: &Path) -> Result<Prefix, ClipErrorKind> {
 pub(crate) struct Prefix {
     file: File,
     length: u64,
+    modified: Option<SystemTime>,
     position: u64,
+}
+
+impl Prefix {
+    /// What tells this state of the file from others.
+    pub(crate) fn stamp(&mut self) -> io::Result<Stamp> {
+        let (length, modified) = (self.length, self.modified);
+        Stamp::of(self, length, modified)
+    }
+
+    /// The same prefix as the one that a stamp was made of, if it is still there.
+    pub(crate) fn cut_to(mut self, stamp: &Stamp) -> Result<Self, ClipErrorKind> {
+        let now = self.stamp().map_err(|error| from_io(&error))?;
+        if !stamp.still_fits(&mut self, &now).map_err(|error| from_io(&error))? {
+            return Err(ClipErrorKind::Changed);
+        }
+        self.length = stamp.bytes;
+        Ok(self)
+    }
 }
 
 impl Read for Prefix {

@@ -2,22 +2,26 @@
 
 use ffmpeg_next as ffmpeg;
 
+use crate::clock::Clock;
 use crate::colour::{ColourMatrix, ColourRange};
 use crate::libav::{Picture, ReadFailure, Source, early_end};
-use crate::media::Media;
+use crate::media::{Media, Reading};
 use crate::orientation::Orientation;
 use crate::packets::{FrameIndex, PacketRecord, Role, StartPoint};
 use crate::session::{Everything, Session, Stop};
+use crate::stamp::Stamp;
 use crate::watch::Watch;
 use crate::{ClipError, ClipErrorKind, Limits, Timeline, VideoInfo, geometry, jpeg};
 
 /// The frames of a file and the times at which they are shown.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct MediaIndex {
     /// Facts about the file.
     pub info: VideoInfo,
     timeline: Timeline,
+    pub(crate) clock: Clock,
     pub(crate) frames: FrameIndex,
+    stamp: Option<Stamp>,
 }
 
 impl MediaIndex {
@@ -47,6 +51,33 @@ impl MediaIndex {
     pub fn timeline(&self) -> &Timeline {
         &self.timeline
     }
+
+    /// From what is kept of an index; the rest follows.
+    pub(crate) fn new(info: VideoInfo, clock: Clock, frames: FrameIndex, stamp: Option<Stamp>) -> Self {
+        Self { info, timeline: clock.timeline(&frames), clock, frames, stamp }
+    }
+
+    /// Which state of which file this is the index of.
+    pub(crate) fn stamp(&self) -> Option<&Stamp> {
+        self.stamp.as_ref()
+    }
+
+    /// Refuses what a scan with these limits would have refused.
+    pub(crate) fn check_size(&self, limits: &Limits) -> Result<(), ClipErrorKind> {
+        let VideoInfo { coded_width, coded_height, sample_aspect_ratio, .. } = self.info;
+        check_size([coded_width, coded_height], limits)?;
+        if coded_width > 0 && coded_height > 0 {
+            geometry::stretched([coded_width, coded_height], sample_aspect_ratio, limits.max_pixels_per_frame)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a header can be that of the file that was indexed.
+    fn fits(&self, source: &Source) -> bool {
+        let (info, facts) = (&self.info, source.facts());
+        let has_size = info.is_image || facts.coded_size == [info.coded_width, info.coded_height];
+        has_size && facts.codec == info.codec && source.container() == info.container && facts.clock == self.clock
+    }
 }
 
 /// A file after its first pass.
@@ -59,23 +90,38 @@ pub(crate) struct Scan {
 
 impl Scan {
     pub(crate) fn open(media: &Media, limits: &Limits, watch: &Watch) -> Result<Self, ClipErrorKind> {
-        let mut source = Source::open(media.open()?, watch)?;
-        check_size(&source, limits)?;
+        let (reader, stamp) = media.open()?;
+        Self::of(reader, stamp, media, limits, watch)
+    }
+
+    /// From a reader of the media, and what tells its state from others.
+    pub(crate) fn of(
+        reader: Box<dyn Reading>,
+        stamp: Option<Stamp>,
+        media: &Media,
+        limits: &Limits,
+        watch: &Watch,
+    ) -> Result<Self, ClipErrorKind> {
+        let mut source = Source::open(reader, watch)?;
+        let clock = source.facts().clock;
+        check_size(source.facts().coded_size, limits)?;
         let mut packets = Packets::read(&mut source, watch)?;
-        let ticks_per_frame = ticks_per_frame(&source);
-        let frames = FrameIndex::build(std::mem::take(&mut packets.records), ticks_per_frame);
+        let frames = FrameIndex::build(std::mem::take(&mut packets.records), clock.ticks_per_frame());
         if frames.entries.is_empty() {
             let detail =
                 packets.read_error.unwrap_or_else(|| "it is cut short before its first frame ends".to_string());
             return Err(ClipErrorKind::NothingDecodable { detail });
         }
-        let timeline = timeline(&source, &frames);
-        let mut index = MediaIndex { info: describe(&source, &packets, &frames, &timeline, limits)?, timeline, frames };
+        let info = describe(&source, &packets, &frames, &clock.timeline(&frames), limits)?;
+        let mut index = MediaIndex::new(info, clock, frames, stamp);
+        let reordered = index.frames.reordered();
         if !index.info.is_image {
-            let session = Session::after_scan(source, limits, index.frames.reordered())?;
+            let session = Session::after_scan(source, limits, reordered)?;
             return Ok(Self { index, session, still: None });
         }
-        let (session, picture) = decode_still(media, limits, watch, &index.frames)?;
+        let again = Source::open(media.open_again(index.stamp())?, watch)?;
+        let mut session = Session::at_start(again, limits, reordered)?;
+        let picture = still(&mut session, &index.frames, watch)?;
         let orientation = picture.orientation().unwrap_or(source.facts().orientation);
         let [coded_width, coded_height] = picture.size();
         let pixel_format = picture.pixel_format_name();
@@ -83,17 +129,29 @@ impl Scan {
         show(&mut index.info, orientation, limits)?;
         Ok(Self { index, session, still: Some(picture) })
     }
+
+    /// From a reader of a media whose index is known.
+    pub(crate) fn known(
+        reader: Box<dyn Reading>,
+        index: MediaIndex,
+        limits: &Limits,
+        watch: &Watch,
+    ) -> Result<Self, ClipErrorKind> {
+        index.check_size(limits)?;
+        let source = Source::open(reader, watch)?;
+        if !index.fits(&source) {
+            return Err(ClipErrorKind::Changed);
+        }
+        let mut session = Session::at_start(source, limits, index.frames.reordered())?;
+        let still = if index.info.is_image { Some(still(&mut session, &index.frames, watch)?) } else { None };
+        Ok(Self { index, session, still })
+    }
 }
 
-fn decode_still(
-    media: &Media,
-    limits: &Limits,
-    watch: &Watch,
-    frames: &FrameIndex,
-) -> Result<(Session, Picture), ClipErrorKind> {
-    let mut session = Session::open(media, limits, watch, frames.reordered())?;
+/// The picture of a still image.
+fn still(session: &mut Session, frames: &FrameIndex, watch: &Watch) -> Result<Picture, ClipErrorKind> {
     let detail = match session.next_frame(frames, &Everything) {
-        Ok(Some(decoded)) if !decoded.picture.is_damaged() => return Ok((session, decoded.picture)),
+        Ok(Some(decoded)) if !decoded.picture.is_damaged() => return Ok(decoded.picture),
         Ok(_) | Err(Stop::Untrusted) => session.complaint().unwrap_or("the picture is incomplete").to_string(),
         Err(Stop::Broken(detail)) => detail,
         Err(Stop::Interrupted) => return Err(watch.verdict()),
@@ -147,42 +205,13 @@ fn is_image_container(container: &str) -> bool {
     container.ends_with("_pipe") || container == "image2" || container == "ico"
 }
 
-fn check_size(source: &Source, limits: &Limits) -> Result<(), ClipErrorKind> {
-    let [width, height] = source.facts().coded_size.map(u64::from);
+fn check_size(coded_size: [u32; 2], limits: &Limits) -> Result<(), ClipErrorKind> {
+    let [width, height] = coded_size.map(u64::from);
     let max_pixels = limits.max_pixels_per_frame;
     if width.saturating_mul(height) > max_pixels {
         return Err(ClipErrorKind::TooLarge { width, height, max_pixels });
     }
     Ok(())
-}
-
-/// Serves only where packets carry no times, and need not be more exact than that.
-fn ticks_per_frame(source: &Source) -> i64 {
-    let facts = source.facts();
-    let tick_seconds = facts.seconds(1);
-    let ticks = 1.0 / (facts.stated_fps.unwrap_or(25.0) * tick_seconds);
-    #[expect(clippy::cast_possible_truncation, reason = "clamped, and casts of floats saturate")]
-    let ticks = ticks.round().clamp(1.0, 1e15) as i64;
-    ticks
-}
-
-fn timeline(source: &Source, frames: &FrameIndex) -> Timeline {
-    let facts = source.facts();
-    let first = frames.entries.first().map_or(0, |entry| entry.pts);
-    let pts_seconds: Vec<f64> =
-        frames.entries.iter().map(|entry| facts.seconds(entry.pts.saturating_sub(first))).collect();
-    let until_last = pts_seconds.last().copied().unwrap_or(0.0);
-    let mean_interval = until_last / (pts_seconds.len().max(2) - 1) as f64;
-    let last_seconds = match frames.last_duration {
-        Some(ticks) => facts.seconds(ticks),
-        None if mean_interval > 0.0 => mean_interval,
-        None => facts.stated_fps.map_or(0.0, |fps| 1.0 / fps),
-    };
-    let frames = pts_seconds.len();
-    // Times of an index are sorted and finite; a stream without usable times gets an even pace instead of a panic.
-    Timeline::new(pts_seconds, until_last + last_seconds)
-        .or_else(|| Timeline::at_fixed_rate(frames, 25.0))
-        .expect("an index without frames was refused before")
 }
 
 fn describe(
@@ -196,7 +225,7 @@ fn describe(
     let [coded_width, coded_height] = facts.coded_size;
     let count = frames.entries.len();
     let last_pts = timeline.pts_seconds(count - 1);
-    let fps = match facts.stated_fps {
+    let fps = match facts.clock.stated_fps {
         _ if last_pts > 0.0 => (count - 1) as f64 / last_pts,
         Some(fps) => fps,
         None => 0.0,
@@ -216,7 +245,7 @@ fn describe(
         duration_seconds: timeline.duration_seconds(),
         fps,
         variable_frame_rate: frames.has_variable_rate(),
-        start_seconds: facts.seconds(frames.entries.first().map_or(0, |entry| entry.pts)),
+        start_seconds: facts.clock.seconds(frames.entries.first().map_or(0, |entry| entry.pts)),
         frames: count,
         claimed_frames: facts.claimed_frames,
         keyframes: frames.entries.iter().filter(|entry| entry.start == StartPoint::Key).count(),

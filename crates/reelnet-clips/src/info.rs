@@ -1,11 +1,15 @@
 //! What is known about a file once its packets have been read.
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::ClipErrorKind;
+use crate::colour::{ColourMatrix, ColourRange};
+
+/// One of our own names. An alias, because serde would borrow a plain `&str` from whatever it reads.
+type Name = &'static str;
 
 /// Facts about a video or image file. Sizes are in pixels, times in seconds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VideoInfo {
     /// FFmpeg's name of the container, such as `mov,mp4,m4a,3gp,3g2,mj2`.
     pub container: String,
@@ -48,9 +52,11 @@ pub struct VideoInfo {
     /// Why reading stopped before the end of the file, if it did.
     pub read_error: Option<String>,
     /// Matrix between YUV and RGB, stated or assumed.
-    pub colour_matrix: &'static str,
+    #[serde(deserialize_with = "name")]
+    pub colour_matrix: Name,
     /// `limited` (black is 16) or `full`, stated or assumed.
-    pub colour_range: &'static str,
+    #[serde(deserialize_with = "name")]
+    pub colour_range: Name,
     /// Whether the file is a still image.
     pub is_image: bool,
 }
@@ -73,4 +79,12 @@ impl VideoInfo {
         };
         Some(ClipErrorKind::Corrupt { seconds: self.duration_seconds, frames_decoded: self.frames, detail })
     }
+}
+
+/// One of our own names of a matrix or a range.
+fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'static str, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let matrices = ColourMatrix::ALL.map(ColourMatrix::name);
+    let known = matrices.into_iter().chain(ColourRange::ALL.map(ColourRange::name)).find(|&known| known == name);
+    known.ok_or_else(|| serde::de::Error::custom(format!("`{name}` is no name of a colour matrix or range")))
 }

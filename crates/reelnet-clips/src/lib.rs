@@ -2,8 +2,9 @@
 //!
 //! The journey of a file through this crate:
 //!
-//! 1. [`MediaIndex::open`] takes a [`Media`] (a path, bytes or a reader), reads the file's packets once, decodes nothing, and knows afterwards which frames the file
-//!    really holds and when each of them is shown. What the container claims is only reported.
+//! 1. [`MediaIndex::open`] takes a [`Media`] (a path, bytes or a reader), reads the file's packets once, decodes nothing, and
+//!    knows afterwards which frames the file really holds and when each of them is shown. What the container claims is only
+//!    reported. An [`IndexCache`] remembers it for a whole library.
 //! 2. [`plan`] chooses frames by those times. It is arithmetic on a [`Timeline`], and never sees a file.
 //! 3. [`Decoder::clips`] walks through the file once, converts every wanted frame once, and hands back `[T, H, W, 3]`
 //!    arrays of RGB bytes.
@@ -11,8 +12,10 @@
 //! Whatever a file contains, the answer is a clip or a [`ClipError`] that says what is wrong with which file. Tensors,
 //! networks and command lines are unknown here.
 
+mod cache;
 mod cancel;
 mod clip;
+mod clock;
 mod colour;
 mod converter;
 mod cubic;
@@ -40,12 +43,14 @@ mod session;
 #[expect(clippy::inline_always, reason = "as in `planar`")]
 mod simd;
 mod splice;
+mod stamp;
 mod timeline;
 mod visit;
 mod watch;
 #[expect(clippy::inline_always, reason = "as in `planar`")]
 mod weights;
 
+pub use cache::{CacheCondition, CacheError, CacheReport, IndexCache};
 pub use cancel::CancelToken;
 pub use clip::{Clip, Salvage};
 pub use decoder::Decoder;

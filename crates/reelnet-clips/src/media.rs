@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::stamp::Stamp;
 use crate::{ClipErrorKind, gate};
 
 /// A video or an image that can be opened, again and again.
@@ -76,10 +77,21 @@ impl Media {
         matches!(self.origin, Origin::Path).then_some(&self.name)
     }
 
-    /// A reader at the start of at least one byte.
-    pub(crate) fn open(&self) -> Result<Box<dyn Reading>, ClipErrorKind> {
+    /// A reader at the start of at least one byte, and what tells this state of a file from others.
+    pub(crate) fn open(&self) -> Result<(Box<dyn Reading>, Option<Stamp>), ClipErrorKind> {
+        let Origin::Path = self.origin else { return Ok((self.open_again(None)?, None)) };
+        let mut file = gate::open(&self.name)?;
+        let stamp = file.stamp().map_err(|error| gate::from_io(&error))?;
+        Ok((Box::new(file), Some(stamp)))
+    }
+
+    /// A reader of the same bytes as before.
+    pub(crate) fn open_again(&self, stamp: Option<&Stamp>) -> Result<Box<dyn Reading>, ClipErrorKind> {
         match &self.origin {
-            Origin::Path => Ok(Box::new(gate::open(&self.name)?)),
+            Origin::Path => {
+                let file = gate::open(&self.name)?;
+                Ok(Box::new(if let Some(stamp) = stamp { file.cut_to(stamp)? } else { file }))
+            }
             Origin::Bytes(bytes) if bytes.is_empty() => Err(ClipErrorKind::Empty),
             Origin::Bytes(bytes) => Ok(Box::new(io::Cursor::new(Arc::clone(bytes)))),
             Origin::Reader(opener) => {

@@ -69,7 +69,7 @@ pub(crate) struct KeyPacket {
 }
 
 /// All frames of a stream in presentation order.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FrameIndex {
     pub(crate) identity: Identity,
     pub(crate) entries: Vec<Entry>,
@@ -85,7 +85,7 @@ pub(crate) struct FrameIndex {
     pub(crate) last_duration: Option<i64>,
     /// Where the file's own times start anew; all times here are straightened.
     pub(crate) splices: Vec<Splice>,
-    by_pts: HashMap<i64, usize>,
+    pub(crate) by_pts: HashMap<i64, usize>,
 }
 
 impl FrameIndex {
@@ -93,6 +93,21 @@ impl FrameIndex {
     pub(crate) fn build(mut records: Vec<PacketRecord>, ticks_per_frame: i64) -> Self {
         let splices = splice::straighten(&mut records);
         Self { splices, ..Self::of_straight(&records, ticks_per_frame) }
+    }
+
+    /// From its parts, which were kept elsewhere; `None` if they contradict each other. Times are entered anew.
+    pub(crate) fn checked(mut self) -> Option<Self> {
+        let is_counted = self.identity == Identity::Count;
+        let in_range = |position: usize| (self.decode_from..self.decode_until).contains(&position);
+        let is_sound = !self.entries.is_empty()
+            && self.entries.windows(2).all(|pair| pair[0].pts < pair[1].pts)
+            && self.entries.iter().all(|entry| in_range(entry.decode_order))
+            && self.keys.windows(2).all(|pair| pair[0].decode_order < pair[1].decode_order)
+            && self.keys.iter().all(|key| in_range(key.decode_order))
+            && self.splices.windows(2).all(|pair| pair[0].decode_order < pair[1].decode_order)
+            && (!is_counted || self.keys.is_empty());
+        self.by_pts = if is_counted { HashMap::new() } else { by_pts(&self.entries) };
+        is_sound.then_some(self)
     }
 
     fn of_straight(records: &[PacketRecord], ticks_per_frame: i64) -> Self {
@@ -128,7 +143,7 @@ impl FrameIndex {
         }
         let stands_alone = |entry: &Entry| entry.start == StartPoint::Key && entry.reference == Reference::Never;
         let is_intra_only = entries.iter().all(stands_alone);
-        let by_pts = entries.iter().enumerate().map(|(frame, entry)| (entry.pts, frame)).collect();
+        let by_pts = by_pts(&entries);
         let last_duration = entries.last().and_then(|entry| positive(records[entry.decode_order].duration));
         let decode_until = records.len();
         Some(Self {
@@ -241,6 +256,10 @@ impl FrameIndex {
         let unusual = intervals.iter().filter(|&&interval| interval.abs_diff(usual) > tolerance.unsigned_abs()).count();
         unusual * 100 > intervals.len()
     }
+}
+
+fn by_pts(entries: &[Entry]) -> HashMap<i64, usize> {
+    entries.iter().enumerate().map(|(frame, entry)| (entry.pts, frame)).collect()
 }
 
 fn positive(duration: i64) -> Option<i64> {

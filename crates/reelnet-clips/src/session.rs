@@ -8,7 +8,6 @@ use std::collections::HashSet;
 use ffmpeg_next as ffmpeg;
 
 use crate::libav::{FrameDecoder, Picture, ReadFailure, Received, Source};
-use crate::media::Media;
 use crate::packets::{FrameIndex, Identity, KeyPacket};
 use crate::watch::{Activity, Watch};
 use crate::{ClipErrorKind, Limits, splice};
@@ -99,9 +98,9 @@ pub(crate) enum Stop {
 }
 
 impl Session {
-    /// At the start of the file.
-    pub(crate) fn open(media: &Media, limits: &Limits, watch: &Watch, reordered: usize) -> Result<Self, ClipErrorKind> {
-        Self::around(Source::open(media.open()?, watch)?, limits, Origin::FileStart, reordered)
+    /// With a source that nothing has been read from.
+    pub(crate) fn at_start(source: Source, limits: &Limits, reordered: usize) -> Result<Self, ClipErrorKind> {
+        Self::around(source, limits, Origin::FileStart, reordered)
     }
 
     /// With a source that has been read to its end.

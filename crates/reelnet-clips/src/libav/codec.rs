@@ -30,7 +30,7 @@ impl FrameDecoder {
         // Frame threads only: slices gain little, and one thread must mean the calling one.
         let kind = threading::Type::Frame;
         context.set_threading(threading::Config { kind, count: limits.decoder_threads.max(1), ..Default::default() });
-        let (numerator, denominator) = source.facts().time_base;
+        let (numerator, denominator) = source.facts().clock.time_base;
         // SAFETY: the context was just made and is exclusively owned.
         unsafe {
             let context = context.as_mut_ptr();

@@ -7,6 +7,7 @@ use std::ffi::CStr;
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::ffi;
 
+use crate::clock::Clock;
 use crate::orientation::Orientation;
 use crate::reference::{Fields, ReferenceReader};
 
@@ -19,11 +20,8 @@ pub(crate) struct StreamFacts {
     /// Width to height of a coded pixel according to the container, which overrules the codec.
     pub(crate) container_aspect: Option<(u32, u32)>,
     pub(crate) codec_aspect: Option<(u32, u32)>,
-    /// Seconds a tick.
-    pub(crate) time_base: (i32, i32),
+    pub(crate) clock: Clock,
     pub(crate) claimed_frames: Option<u64>,
-    /// Frames a second, if the container states or the demuxer guesses them.
-    pub(crate) stated_fps: Option<f64>,
     pub(crate) orientation: Orientation,
     pub(crate) matrix_code: i32,
     pub(crate) range_code: i32,
@@ -52,24 +50,17 @@ impl StreamFacts {
                 coded_size: [(*parameters).width, (*parameters).height].map(|side| u32::try_from(side).unwrap_or(0)),
                 container_aspect: ratio(stream.sample_aspect_ratio),
                 codec_aspect: ratio((*parameters).sample_aspect_ratio),
-                time_base: (stream.time_base.num, stream.time_base.den),
+                clock: Clock {
+                    time_base: (stream.time_base.num, stream.time_base.den),
+                    stated_fps: fps.map(|(frames, seconds)| f64::from(frames) / f64::from(seconds)),
+                },
                 claimed_frames: u64::try_from(stream.nb_frames).ok().filter(|&frames| frames > 0),
-                stated_fps: fps.map(|(frames, seconds)| f64::from(frames) / f64::from(seconds)),
                 orientation,
                 matrix_code: code(&raw const (*parameters).color_space),
                 range_code: code(&raw const (*parameters).color_range),
                 references,
             }
         }
-    }
-
-    /// Seconds of a number of ticks; a broken time base makes every time 0.
-    pub(crate) fn seconds(&self, ticks: i64) -> f64 {
-        let (numerator, denominator) = self.time_base;
-        if numerator <= 0 || denominator <= 0 {
-            return 0.0;
-        }
-        ticks as f64 * f64::from(numerator) / f64::from(denominator)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod bad_files;
 mod barcode;
+mod caching;
 mod cancelling;
 mod conformance;
 mod containers;

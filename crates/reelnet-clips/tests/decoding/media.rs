@@ -129,7 +129,12 @@ fn a_file_that_shrinks_is_damaged_and_not_wrong() {
         OpenOptions::new().write(true).open(&path).expect("writable").set_len(length / 2).expect("it can be cut");
         let plans: Vec<_> = (0..100).map(|frame| plan([frame])).collect();
         let salvage = decoder.clips_salvaging(&plans, &native()).expect("the plans are legal");
-        assert!(salvage.error.is_some(), "{name}");
+        let error = salvage.error.as_ref().expect("half of it is gone");
+        if name == "a.ts" {
+            // It has to be opened again, and is not the file that was indexed.
+            assert_eq!(error.kind.name(), "changed");
+            continue;
+        }
         let found: Vec<_> = salvage.clips.iter().flatten().collect();
         assert!(found.len() > 5 && found.len() < 100, "{name}: {}", found.len());
         for clip in found {
