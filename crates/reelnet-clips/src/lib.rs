@@ -8,6 +8,7 @@
 //! 2. [`plan`] chooses frames by those times. It is arithmetic on a [`Timeline`], and never sees a file.
 //! 3. [`Decoder::clips`] walks through the file once, converts every wanted frame once, and hands back `[T, H, W, 3]`
 //!    arrays of RGB bytes.
+//! 4. A [`Loader`] does all this for many files at once, and hands the clips on in the order in which they were asked for.
 //!
 //! Whatever a file contains, the answer is a clip or a [`ClipError`] that says what is wrong with which file. Tensors,
 //! networks and command lines are unknown here.
@@ -29,7 +30,9 @@ mod info;
 mod jpeg;
 mod libav;
 mod limits;
+mod loader;
 mod media;
+mod order;
 mod orientation;
 mod packets;
 pub mod plan;
@@ -60,7 +63,12 @@ pub use index::MediaIndex;
 pub use info::VideoInfo;
 pub use libav::{FfmpegVersion, ffmpeg_version, has_decoder, initialise};
 pub use limits::Limits;
+pub use loader::{
+    Batch, BatchError, Batches, Cancelled, Loader, LoaderOptions, LoaderReport, Member, Remainder, Request, Sample,
+    Wanted,
+};
 pub use media::Media;
+pub use order::{Shard, sharded, shuffled};
 pub use plan::{ClipSpec, FramePlan, PacedSpec, PastEnd, Seed};
 pub use timeline::Timeline;
 pub use visit::{NativeFrame, RgbFrame};

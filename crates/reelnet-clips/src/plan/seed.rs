@@ -32,6 +32,7 @@ impl Seed {
 pub(crate) enum Purpose {
     Start = 1,
     Step = 2,
+    Shuffle = 3,
 }
 
 /// `SplitMix64` (Steele, Lea and Flood 2014): every bit of the state moves every bit of the result.

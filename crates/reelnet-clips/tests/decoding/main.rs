@@ -8,6 +8,7 @@ mod conformance;
 mod containers;
 mod damage;
 mod images;
+mod loading;
 mod media;
 mod shown_size;
 mod timing;
