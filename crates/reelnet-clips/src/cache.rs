@@ -160,12 +160,16 @@ impl IndexCache {
         CacheReport { hits: of(hits), scans: of(scans), damaged: of(damaged), not_kept: of(not_kept) }
     }
 
-    /// The index of a file: the one that is known, or what [`MediaIndex::open`] gives, which is known from then on.
+    /// The index of a file: the one that is known, or what [`MediaIndex::open`] gives, which is known from then on. Folders of
+    /// images are listed each time.
     ///
     /// # Errors
     /// Those of [`MediaIndex::open`].
     pub fn index(&self, media: impl Into<Media>, limits: &Limits) -> Result<MediaIndex, ClipError> {
         let media = media.into();
+        if media.is_folder() {
+            return MediaIndex::open(media, limits);
+        }
         let failed = |kind| ClipError::new(media.name(), kind);
         let (reader, stamp) = media.open().map_err(failed)?;
         let key = self.key(&media);
@@ -184,6 +188,9 @@ impl IndexCache {
     /// Those of [`Decoder::open`].
     pub fn decoder(&self, media: impl Into<Media>, limits: &Limits) -> Result<Decoder, ClipError> {
         let media = media.into();
+        if media.is_folder() {
+            return Decoder::open(media, limits);
+        }
         let failed = |kind| ClipError::new(media.name(), kind);
         let watch = Watch::start(limits);
         let (reader, stamp) = media.open().map_err(failed)?;

@@ -45,6 +45,11 @@ impl Converter {
         Self { facts, max_pixels, watch, scalers: Scalers::default() }
     }
 
+    /// From now on pictures come from another stream.
+    pub(crate) fn follow(&mut self, facts: StreamFacts) {
+        self.facts = facts;
+    }
+
     /// If a size of earlier frames is given, this one gets the same, even if the video changed its own.
     pub(crate) fn plan(
         &self,

@@ -7,10 +7,11 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use crate::album::Album;
 use crate::converter::Converter;
 use crate::harvest::{Catch, Harvest};
 use crate::index::Scan;
-use crate::libav::{Picture, Source};
+use crate::libav::Source;
 use crate::media::Media;
 use crate::packets::{Identity, KeyPacket};
 use crate::session::{Decoded, Everything, Session, Stop, Wish};
@@ -25,7 +26,7 @@ pub struct Decoder {
     watch: Watch,
     index: MediaIndex,
     session: Option<Session>,
-    still: Option<Picture>,
+    album: Option<Album>,
     converter: Converter,
     shortcuts: Shortcuts,
 }
@@ -99,8 +100,7 @@ impl Decoder {
     pub fn with_index(media: impl Into<Media>, index: MediaIndex, limits: &Limits) -> Result<Self, ClipError> {
         let media = media.into();
         let watch = Watch::start(limits);
-        let scan = media.open_again(index.stamp()).and_then(|reader| Scan::known(reader, index, limits, &watch));
-        let scan = scan.map_err(|kind| ClipError::new(media.name(), kind))?;
+        let scan = Scan::again(&media, index, limits, &watch).map_err(|kind| ClipError::new(media.name(), kind))?;
         Ok(Self::around(media, scan, limits, watch))
     }
 
@@ -109,14 +109,13 @@ impl Decoder {
             Identity::Timestamp => Shortcuts::Allowed,
             Identity::Count => Shortcuts::Forbidden,
         };
-        let facts = scan.session.source().facts().clone();
         Self {
             media,
             limits: limits.clone(),
             index: scan.index,
-            session: Some(scan.session),
-            still: scan.still,
-            converter: Converter::new(facts, limits.max_pixels_per_frame, watch.clone()),
+            session: scan.session,
+            album: scan.album,
+            converter: Converter::new(scan.facts, limits.max_pixels_per_frame, watch.clone()),
             watch,
             shortcuts,
         }
@@ -195,12 +194,8 @@ impl Decoder {
     }
 
     fn collect(&mut self, catch: &mut impl Catch) -> Result<(), ClipErrorKind> {
-        match self.still.take() {
-            Some(picture) => {
-                let result = catch.offer(0, &picture, &mut self.converter);
-                self.still = Some(picture);
-                result
-            }
+        match &mut self.album {
+            Some(album) => album.show(catch, &mut self.converter, self.index.timeline(), &self.limits, &self.watch),
             None => self.walk(catch),
         }
     }

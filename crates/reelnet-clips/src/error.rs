@@ -33,9 +33,21 @@ pub enum ClipErrorKind {
     /// The file is there, but this process may not read it.
     #[error("permission denied; the user who runs this must be able to read the file")]
     PermissionDenied,
-    /// A folder stands where a file was expected.
-    #[error("is a folder; name a video or image file in it")]
+    /// A folder stands where a file, or a folder of numbered images, was expected.
+    #[error("is a folder without numbered images; name a file in it, or number its images: 000001.jpg, 000002.jpg, …")]
     IsDirectory,
+    /// A folder with images in which no single order can be found.
+    #[error("is a folder that is no video: {detail}; leave one series of numbered images in it")]
+    AmbiguousFolder {
+        /// What contradicts what.
+        detail: String,
+    },
+    /// A frame rate that no folder of images can have.
+    #[error("was to be shown at {fps} frames a second; a number above 0, and at most 1000, is needed")]
+    BadFrameRate {
+        /// The wanted rate.
+        fps: f64,
+    },
     /// A pipe, socket or device: reading one could block for ever.
     #[error("is a {what}, which cannot be read twice; copy its content to a regular file first")]
     NotAFile {
@@ -174,6 +186,8 @@ impl ClipErrorKind {
             Self::NotFound => "not_found",
             Self::PermissionDenied => "permission_denied",
             Self::IsDirectory => "is_directory",
+            Self::AmbiguousFolder { .. } => "ambiguous_folder",
+            Self::BadFrameRate { .. } => "bad_frame_rate",
             Self::NotAFile { .. } => "not_a_file",
             Self::Empty => "empty",
             Self::Unreadable { .. } => "unreadable",

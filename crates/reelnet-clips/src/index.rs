@@ -1,17 +1,16 @@
 //! What a file holds, learned from one pass over its packets.
 
-use ffmpeg_next as ffmpeg;
-
+use crate::album::{Album, Cover};
 use crate::clock::Clock;
 use crate::colour::{ColourMatrix, ColourRange};
-use crate::libav::{Picture, ReadFailure, Source, early_end};
+use crate::libav::{ReadFailure, Source, StreamFacts, early_end};
 use crate::media::{Media, Reading};
-use crate::orientation::Orientation;
 use crate::packets::{FrameIndex, PacketRecord, Role, StartPoint};
-use crate::session::{Everything, Session, Stop};
+use crate::session::Session;
 use crate::stamp::Stamp;
+use crate::still::Still;
 use crate::watch::Watch;
-use crate::{ClipError, ClipErrorKind, Limits, Timeline, VideoInfo, geometry, jpeg};
+use crate::{ClipError, ClipErrorKind, Limits, Timeline, VideoInfo, animation, geometry};
 
 /// The frames of a file and the times at which they are shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +25,7 @@ pub struct MediaIndex {
 
 impl MediaIndex {
     /// Reads all packets of the file's video stream. Videos are not decoded; a still image is, because only its pixels
-    /// come with its orientation.
+    /// come with its orientation. In a folder of numbered images only the first one is opened.
     ///
     /// # Errors
     /// Everything that keeps a file from having even one frame; see [`ClipErrorKind`].
@@ -83,83 +82,131 @@ impl MediaIndex {
 /// A file after its first pass.
 pub(crate) struct Scan {
     pub(crate) index: MediaIndex,
-    pub(crate) session: Session,
-    /// The picture of a still image.
-    pub(crate) still: Option<Picture>,
+    pub(crate) facts: StreamFacts,
+    /// What is walked through, unless there is an album.
+    pub(crate) session: Option<Session>,
+    pub(crate) album: Option<Album>,
 }
 
 impl Scan {
     pub(crate) fn open(media: &Media, limits: &Limits, watch: &Watch) -> Result<Self, ClipErrorKind> {
+        if let Some(folder) = media.folder()? {
+            let (album, cover) = Album::of_folder(folder, limits, watch)?;
+            return Self::of_album(album, cover, None, limits);
+        }
         let (reader, stamp) = media.open()?;
         Self::of(reader, stamp, media, limits, watch)
     }
 
     /// From a reader of the media, and what tells its state from others.
     pub(crate) fn of(
-        reader: Box<dyn Reading>,
+        mut reader: Box<dyn Reading>,
         stamp: Option<Stamp>,
         media: &Media,
         limits: &Limits,
         watch: &Watch,
     ) -> Result<Self, ClipErrorKind> {
+        if animation::is_animated_webp(&mut reader)? {
+            let (album, cover) = Album::of_animation(reader, limits, watch)?;
+            return Self::of_album(album, cover, stamp, limits);
+        }
         let mut source = Source::open(reader, watch)?;
-        let clock = source.facts().clock;
         check_size(source.facts().coded_size, limits)?;
+        if is_image_container(source.container()) {
+            return Self::of_still(&mut source, stamp, limits, watch);
+        }
         let mut packets = Packets::read(&mut source, watch)?;
-        let frames = FrameIndex::build(std::mem::take(&mut packets.records), clock.ticks_per_frame());
+        let facts = source.facts().clone();
+        let records = std::mem::take(&mut packets.records);
+        let frames = FrameIndex::build(records, facts.clock.ticks_per_frame());
         if frames.entries.is_empty() {
-            let detail =
-                packets.read_error.unwrap_or_else(|| "it is cut short before its first frame ends".to_string());
+            let detail = packets.read_error.unwrap_or_else(|| NO_FRAME.to_string());
             return Err(ClipErrorKind::NothingDecodable { detail });
         }
-        let info = describe(&source, &packets, &frames, &clock.timeline(&frames), limits)?;
-        let mut index = MediaIndex::new(info, clock, frames, stamp);
-        let reordered = index.frames.reordered();
-        if !index.info.is_image {
-            let session = Session::after_scan(source, limits, reordered)?;
-            return Ok(Self { index, session, still: None });
+        if frames.entries.len() == 1 && STILL_CODECS.contains(&facts.codec.as_str()) {
+            let mut again = Source::open(media.open_again(stamp.as_ref())?, watch)?;
+            return Self::of_still(&mut again, stamp, limits, watch);
         }
-        let again = Source::open(media.open_again(index.stamp())?, watch)?;
-        let mut session = Session::at_start(again, limits, reordered)?;
-        let picture = still(&mut session, &index.frames, watch)?;
-        let orientation = picture.orientation().unwrap_or(source.facts().orientation);
-        let [coded_width, coded_height] = picture.size();
-        let pixel_format = picture.pixel_format_name();
-        index.info = VideoInfo { pixel_format, coded_width, coded_height, ..index.info };
-        show(&mut index.info, orientation, limits)?;
-        Ok(Self { index, session, still: Some(picture) })
+        let timeline = facts.clock.timeline(&frames);
+        let info = describe(&facts, source.container(), &packets, &frames, &timeline, limits)?;
+        let index = MediaIndex::new(info, facts.clock, frames, stamp);
+        let session = Session::after_scan(source, limits, index.frames.reordered())?;
+        Ok(Self { index, facts, session: Some(session), album: None })
     }
 
-    /// From a reader of a media whose index is known.
+    fn of_still(
+        source: &mut Source,
+        stamp: Option<Stamp>,
+        limits: &Limits,
+        watch: &Watch,
+    ) -> Result<Self, ClipErrorKind> {
+        let (album, cover) = Album::of_still(Still::decode(source, limits, watch)?, source.container());
+        Self::of_album(album, cover, stamp, limits)
+    }
+
+    fn of_album(album: Album, cover: Cover, stamp: Option<Stamp>, limits: &Limits) -> Result<Self, ClipErrorKind> {
+        let Cover { facts, container, records, read_error } = cover;
+        let packets = Packets { count: records.len() as u64, read_error, ..Packets::default() };
+        let frames = FrameIndex::build(records, 1);
+        let mut info = describe(&facts, &container, &packets, &frames, &facts.clock.timeline(&frames), limits)?;
+        info.is_image = matches!(album, Album::Still(_));
+        let index = MediaIndex::new(info, facts.clock, frames, stamp);
+        Ok(Self { index, facts, session: None, album: Some(album) })
+    }
+
+    /// With an index that is known.
+    pub(crate) fn again(
+        media: &Media,
+        index: MediaIndex,
+        limits: &Limits,
+        watch: &Watch,
+    ) -> Result<Self, ClipErrorKind> {
+        if let Some(folder) = media.folder()? {
+            let (album, cover) = Album::of_folder(folder, limits, watch)?;
+            return Self::of_album(album, cover, None, limits)?.with(index);
+        }
+        Self::known(media.open_again(index.stamp())?, index, limits, watch)
+    }
+
+    /// From a reader of a file whose index is known.
     pub(crate) fn known(
-        reader: Box<dyn Reading>,
+        mut reader: Box<dyn Reading>,
         index: MediaIndex,
         limits: &Limits,
         watch: &Watch,
     ) -> Result<Self, ClipErrorKind> {
         index.check_size(limits)?;
-        let source = Source::open(reader, watch)?;
+        if animation::is_animated_webp(&mut reader)? {
+            let (album, cover) = Album::of_animation(reader, limits, watch)?;
+            return Self::of_album(album, cover, None, limits)?.with(index);
+        }
+        let mut source = Source::open(reader, watch)?;
+        if index.info.is_image {
+            return Self::of_still(&mut source, None, limits, watch)?.with(index);
+        }
         if !index.fits(&source) {
             return Err(ClipErrorKind::Changed);
         }
-        let mut session = Session::at_start(source, limits, index.frames.reordered())?;
-        let still = if index.info.is_image { Some(still(&mut session, &index.frames, watch)?) } else { None };
-        Ok(Self { index, session, still })
+        let facts = source.facts().clone();
+        let session = Session::at_start(source, limits, index.frames.reordered())?;
+        Ok(Self { index, facts, session: Some(session), album: None })
+    }
+
+    /// An album with the index that is known of it, if that is the one it has.
+    fn with(self, known: MediaIndex) -> Result<Self, ClipErrorKind> {
+        let is_same = self.index.info == known.info && self.index.frames == known.frames;
+        if is_same { Ok(Self { index: known, ..self }) } else { Err(ClipErrorKind::Changed) }
     }
 }
 
-/// The picture of a still image.
-fn still(session: &mut Session, frames: &FrameIndex, watch: &Watch) -> Result<Picture, ClipErrorKind> {
-    let detail = match session.next_frame(frames, &Everything) {
-        Ok(Some(decoded)) if !decoded.picture.is_damaged() => return Ok(decoded.picture),
-        Ok(_) | Err(Stop::Untrusted) => session.complaint().unwrap_or("the picture is incomplete").to_string(),
-        Err(Stop::Broken(detail)) => detail,
-        Err(Stop::Interrupted) => return Err(watch.verdict()),
-    };
-    Err(ClipErrorKind::NothingDecodable { detail })
-}
+/// Codecs of animations that may hold a single picture.
+const STILL_CODECS: [&str; 2] = ["gif", "apng"];
+
+/// Of a file that claims to be media.
+const NO_FRAME: &str = "it is cut short before its first frame ends";
 
 /// All packets of a stream, and how reading them ended.
+#[derive(Default)]
 struct Packets {
     records: Vec<PacketRecord>,
     count: u64,
@@ -169,17 +216,13 @@ struct Packets {
 
 impl Packets {
     fn read(source: &mut Source, watch: &Watch) -> Result<Self, ClipErrorKind> {
-        let mut packets = Self { records: Vec::new(), count: 0, damaged: 0, read_error: None };
+        let mut packets = Self::default();
         loop {
             match source.next_packet() {
-                Ok(Some(packet)) => packets.push(checked(source, &packet)),
+                Ok(Some(packet)) => packets.push(source.record(&packet)),
                 Ok(None) => return Ok(Self { read_error: early_end(), ..packets }),
                 Err(ReadFailure::Interrupted) => return Err(watch.verdict()),
                 Err(ReadFailure::Broken(detail)) => return Ok(Self { read_error: Some(detail), ..packets }),
-            }
-            // Phones append further pictures (depth, gain maps) to an image file; only the first one is the image.
-            if is_image_container(source.container()) {
-                return Ok(packets);
             }
         }
     }
@@ -189,16 +232,6 @@ impl Packets {
         self.damaged += usize::from(record.role == Role::Damaged);
         self.records.push(record);
     }
-}
-
-/// What a packet says about itself; a JPEG image that lacks its end is damaged, although FFmpeg would not say so.
-fn checked(source: &mut Source, packet: &ffmpeg::Packet) -> PacketRecord {
-    let record = source.record(packet);
-    let is_jpeg = is_image_container(source.container()) && source.facts().codec == "mjpeg";
-    if is_jpeg && !packet.data().is_some_and(jpeg::is_complete) {
-        return PacketRecord { role: Role::Damaged, ..record };
-    }
-    record
 }
 
 fn is_image_container(container: &str) -> bool {
@@ -215,13 +248,13 @@ fn check_size(coded_size: [u32; 2], limits: &Limits) -> Result<(), ClipErrorKind
 }
 
 fn describe(
-    source: &Source,
+    facts: &StreamFacts,
+    container: &str,
     packets: &Packets,
     frames: &FrameIndex,
     timeline: &Timeline,
     limits: &Limits,
 ) -> Result<VideoInfo, ClipErrorKind> {
-    let facts = source.facts();
     let [coded_width, coded_height] = facts.coded_size;
     let count = frames.entries.len();
     let last_pts = timeline.pts_seconds(count - 1);
@@ -230,9 +263,8 @@ fn describe(
         Some(fps) => fps,
         None => 0.0,
     };
-    let still_codec = ["gif", "apng", "webp"].contains(&facts.codec.as_str());
     let mut info = VideoInfo {
-        container: source.container().to_string(),
+        container: container.to_string(),
         codec: facts.codec.clone(),
         pixel_format: facts.pixel_format.clone(),
         width: coded_width,
@@ -254,21 +286,14 @@ fn describe(
         read_error: packets.read_error.clone(),
         colour_matrix: ColourMatrix::resolve(facts.matrix_code, coded_height, &facts.codec).name(),
         colour_range: ColourRange::resolve(facts.range_code, &facts.pixel_format).name(),
-        is_image: is_image_container(source.container()) || (still_codec && count == 1),
+        is_image: false,
     };
     // Some formats reveal their size only to the decoder, which then has the last word.
     if coded_width > 0 && coded_height > 0 {
-        show(&mut info, facts.orientation, limits)?;
+        let stretched = geometry::stretched(facts.coded_size, info.sample_aspect_ratio, limits.max_pixels_per_frame)?;
+        [info.width, info.height] = facts.orientation.swap_sides(stretched);
+        info.rotation = facts.orientation.rotation_degrees();
+        info.mirrored = facts.orientation.is_mirrored();
     }
     Ok(info)
-}
-
-/// Fills in how the coded frame is shown.
-fn show(info: &mut VideoInfo, orientation: Orientation, limits: &Limits) -> Result<(), ClipErrorKind> {
-    let coded = [info.coded_width, info.coded_height];
-    let stretched = geometry::stretched(coded, info.sample_aspect_ratio, limits.max_pixels_per_frame)?;
-    [info.width, info.height] = orientation.swap_sides(stretched);
-    info.rotation = orientation.rotation_degrees();
-    info.mirrored = orientation.is_mirrored();
-    Ok(())
 }

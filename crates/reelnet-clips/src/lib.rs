@@ -13,6 +13,8 @@
 //! Whatever a file contains, the answer is a clip or a [`ClipError`] that says what is wrong with which file. Tensors,
 //! networks and command lines are unknown here.
 
+mod album;
+mod animation;
 mod cache;
 mod cancel;
 mod clip;
@@ -22,6 +24,7 @@ mod converter;
 mod cubic;
 mod decoder;
 mod error;
+mod folder;
 mod gate;
 mod geometry;
 mod harvest;
@@ -47,6 +50,7 @@ mod session;
 mod simd;
 mod splice;
 mod stamp;
+mod still;
 mod timeline;
 mod visit;
 mod watch;

@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::folder::{self, Folder};
 use crate::stamp::Stamp;
 use crate::{ClipErrorKind, gate};
 
@@ -26,6 +27,7 @@ use crate::{ClipErrorKind, gate};
 pub struct Media {
     name: PathBuf,
     origin: Origin,
+    fps: f64,
 }
 
 /// What FFmpeg reads through.
@@ -44,14 +46,17 @@ enum Origin {
 }
 
 impl Media {
-    /// A file. Nothing is opened yet.
+    /// A file, or a folder of numbered images (`000001.jpg`, `000002.jpg`, …), which is a video. Nothing is opened yet.
+    ///
+    /// Of a folder, all images must be of one series: the same text before the number, each number once. They are shown in the
+    /// order of their numbers, from any first one; a missing number leaves a gap in time. Other files are left alone.
     pub fn path(path: impl Into<PathBuf>) -> Self {
-        Self { name: path.into(), origin: Origin::Path }
+        Self::new(path, Origin::Path)
     }
 
     /// A file's bytes. The name only serves error messages; what the bytes are is told by themselves.
     pub fn bytes(name: impl Into<PathBuf>, bytes: impl Into<Arc<[u8]>>) -> Self {
-        Self { name: name.into(), origin: Origin::Bytes(bytes.into()) }
+        Self::new(name, Origin::Bytes(bytes.into()))
     }
 
     /// Anything that can be read and sought in, such as a member of a tar file or an object of a store.
@@ -64,7 +69,13 @@ impl Media {
         opener: impl Fn() -> io::Result<R> + Send + Sync + 'static,
     ) -> Self {
         let boxed = move || opener().map(|reader| Box::new(reader) as Box<dyn Reading>);
-        Self { name: name.into(), origin: Origin::Reader(Arc::new(boxed)) }
+        Self::new(name, Origin::Reader(Arc::new(boxed)))
+    }
+
+    /// How many numbers of a folder of images make a second: 25 if nobody says. Files know their own rate, and ignore this.
+    #[must_use]
+    pub fn at_fps(self, fps: f64) -> Self {
+        Self { fps, ..self }
     }
 
     /// What errors call it: the path of a file, or the name that it was given.
@@ -72,9 +83,22 @@ impl Media {
         &self.name
     }
 
-    /// Its path, if it is a file.
+    /// Its path, if it is a file or a folder.
     pub fn as_path(&self) -> Option<&Path> {
         matches!(self.origin, Origin::Path).then_some(&self.name)
+    }
+
+    fn new(name: impl Into<PathBuf>, origin: Origin) -> Self {
+        Self { name: name.into(), origin, fps: folder::DEFAULT_FPS }
+    }
+
+    pub(crate) fn is_folder(&self) -> bool {
+        self.as_path().is_some_and(Path::is_dir)
+    }
+
+    /// The images of a folder, if it is one.
+    pub(crate) fn folder(&self) -> Result<Option<Folder>, ClipErrorKind> {
+        if self.is_folder() { Folder::list(&self.name, self.fps).map(Some) } else { Ok(None) }
     }
 
     /// A reader at the start of at least one byte, and what tells this state of a file from others.
@@ -116,7 +140,12 @@ impl fmt::Debug for Media {
             Origin::Bytes(bytes) => format!("{} bytes", bytes.len()),
             Origin::Reader(_) => "reader".to_string(),
         };
-        formatter.debug_struct("Media").field("name", &self.name).field("origin", &origin).finish()
+        formatter
+            .debug_struct("Media")
+            .field("name", &self.name)
+            .field("origin", &origin)
+            .field("fps", &self.fps)
+            .finish()
     }
 }
 

@@ -51,6 +51,24 @@ impl Orientation {
         }
     }
 
+    /// From the number that EXIF gives to it (CIPA DC-008, tag 274), which says where the first row and the first column of
+    /// the stored picture belong.
+    pub(crate) fn from_exif(number: u32) -> Option<Self> {
+        use Direction::{Kept, Reversed};
+        let (axes, horizontal, vertical) = match number {
+            1 => (Axes::Kept, Kept, Kept),
+            2 => (Axes::Kept, Reversed, Kept),
+            3 => (Axes::Kept, Reversed, Reversed),
+            4 => (Axes::Kept, Kept, Reversed),
+            5 => (Axes::Swapped, Kept, Kept),
+            6 => (Axes::Swapped, Reversed, Kept),
+            7 => (Axes::Swapped, Reversed, Reversed),
+            8 => (Axes::Swapped, Kept, Reversed),
+            _ => return None,
+        };
+        Some(Self { axes, horizontal, vertical })
+    }
+
     /// From the bytes of FFmpeg's side data, nine 32-bit numbers in the machine's order.
     pub(crate) fn from_side_data(bytes: &[u8]) -> Option<Self> {
         let mut matrix = [0; 9];

@@ -39,6 +39,33 @@ impl Picture {
         (!unsafe { frame.as_ptr() }.is_null()).then_some(Self { frame })
     }
 
+    /// From rows of RGBA bytes without padding; `None` if there are too few, or no memory.
+    pub(crate) fn from_rgba([width, height]: [u32; 2], pixels: &[u8]) -> Option<Self> {
+        let row_bytes = width as usize * 4;
+        if row_bytes == 0 || pixels.len() < row_bytes.checked_mul(height as usize)? {
+            return None;
+        }
+        let mut picture = Self::new()?;
+        // SAFETY: the frame is valid and exclusively owned; the call allocates what its format and size need.
+        let allocated = unsafe {
+            let frame = &mut *picture.frame.as_mut_ptr();
+            frame.format = ffi::AVPixelFormat::AV_PIX_FMT_RGBA as i32;
+            frame.width = i32::try_from(width).ok()?;
+            frame.height = i32::try_from(height).ok()?;
+            ffi::av_frame_get_buffer(frame, 0)
+        };
+        if allocated < 0 {
+            return None;
+        }
+        let frame = picture.raw();
+        let (plane, stride) = (frame.data[0], usize::try_from(frame.linesize[0]).ok()?);
+        for (y, row) in pixels.chunks_exact(row_bytes).take(height as usize).enumerate() {
+            // SAFETY: the plane was allocated just now, with `height` rows of `stride` bytes, each at least a row long.
+            unsafe { std::ptr::copy_nonoverlapping(row.as_ptr(), plane.add(y * stride), row_bytes) };
+        }
+        Some(picture)
+    }
+
     pub(super) fn frame_mut(&mut self) -> &mut Frame {
         &mut self.frame
     }

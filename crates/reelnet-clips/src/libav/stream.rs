@@ -30,6 +30,23 @@ pub(crate) struct StreamFacts {
 }
 
 impl StreamFacts {
+    /// Of pictures that are not FFmpeg's. RGB has no matrix, whatever is assumed.
+    pub(crate) fn of_pictures(codec: &str, time_base: (i32, i32)) -> Self {
+        Self {
+            codec: codec.to_string(),
+            pixel_format: String::new(),
+            coded_size: [0, 0],
+            container_aspect: None,
+            codec_aspect: None,
+            clock: Clock { time_base, stated_fps: None },
+            claimed_frames: None,
+            orientation: Orientation::default(),
+            matrix_code: ffi::AVColorSpace::AVCOL_SPC_RGB as i32,
+            range_code: ffi::AVColorRange::AVCOL_RANGE_JPEG as i32,
+            references: ReferenceReader::new(codec, true, Fields::Progressive, &[]),
+        }
+    }
+
     pub(super) fn read(stream: &ffmpeg::Stream<'_>) -> Self {
         let orientation = stream
             .side_data()

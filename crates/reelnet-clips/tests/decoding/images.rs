@@ -9,7 +9,7 @@ use crate::barcode::{HEIGHT, WIDTH, native, number, numbers, open, refusal};
 use crate::barcode::{ffmpeg, folder, numbered};
 
 /// Frame 83 as an image.
-fn image(folder: &Path, name: &str, options: &[&str]) -> PathBuf {
+pub(crate) fn image(folder: &Path, name: &str, options: &[&str]) -> PathBuf {
     let path = folder.join(name);
     let size = format!("{WIDTH}x{HEIGHT}");
     let name = path.display().to_string();

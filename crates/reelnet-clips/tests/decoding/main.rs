@@ -7,6 +7,7 @@ mod cancelling;
 mod conformance;
 mod containers;
 mod damage;
+mod golden_images;
 mod images;
 mod loading;
 mod media;
