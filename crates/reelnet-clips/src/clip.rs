@@ -23,3 +23,12 @@ pub struct Salvage {
     /// Why clips are missing: the first trouble that was met.
     pub error: Option<ClipError>,
 }
+
+/// What decoding a file from its start to its end has shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Soundness {
+    /// Sound frames that came out of the decoder.
+    pub frames: usize,
+    /// Why others did not come, or what the packets say is missing. `None` for a sound file.
+    pub error: Option<ClipError>,
+}

@@ -6,6 +6,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::album::Album;
 use crate::converter::Converter;
@@ -17,7 +18,7 @@ use crate::packets::{Identity, KeyPacket};
 use crate::session::{Decoded, Everything, Session, Stop, Wish};
 use crate::visit::{NativeFrame, RgbFrame, View, Visit};
 use crate::watch::{TimeSpent, Watch};
-use crate::{Clip, ClipError, ClipErrorKind, FrameGeometry, FramePlan, Limits, MediaIndex, Salvage};
+use crate::{Clip, ClipError, ClipErrorKind, FrameGeometry, FramePlan, Limits, MediaIndex, Salvage, Soundness};
 
 /// An opened file that cuts clips.
 pub struct Decoder {
@@ -131,6 +132,12 @@ impl Decoder {
         self.watch.spent()
     }
 
+    /// Gives the calls that follow another time than [`Limits::deadline`].
+    pub fn set_deadline(&mut self, deadline: Duration) {
+        self.limits.deadline = deadline;
+        self.watch.set_limit(deadline);
+    }
+
     /// One clip a plan, or the reason why one of them is not whole. Can be called again and again.
     ///
     /// # Errors
@@ -185,6 +192,20 @@ impl Decoder {
         self.visit_all(frames.into_iter().collect(), View::Native(Vec::new(), &mut visitor))
     }
 
+    /// Decodes every frame and keeps none: what the file is really good for.
+    ///
+    /// # Errors
+    /// If FFmpeg fails for a reason that is not the file's fault. Damage, and the deadline, are part of the answer.
+    pub fn check(&mut self) -> Result<Soundness, ClipError> {
+        let mut frames = 0;
+        let error = match self.visit_all((0..self.index.frames()).collect(), View::Arrival(&mut || frames += 1)) {
+            Ok(()) => self.index.info.damage().map(|kind| ClipError::new(self.media.name(), kind)),
+            Err(error) if error.kind.spares_frames() => Some(error),
+            Err(error) => return Err(error),
+        };
+        Ok(Soundness { frames, error })
+    }
+
     fn visit_all(&mut self, wanted: BTreeSet<usize>, view: View<'_>) -> Result<(), ClipError> {
         self.watch.rearm();
         let timeline = self.index.timeline().clone();
@@ -205,15 +226,8 @@ impl Decoder {
         let Err(kind) = result else { return Ok(None) };
         // Whatever happened, the next call starts from a clean place.
         self.session = None;
-        let kept = matches!(
-            kind,
-            ClipErrorKind::Corrupt { .. }
-                | ClipErrorKind::TimedOut { .. }
-                | ClipErrorKind::NothingDecodable { .. }
-                | ClipErrorKind::Changed
-        );
         let error = ClipError::new(self.media.name(), kind);
-        if kept { Ok(Some(error)) } else { Err(error) }
+        if error.kind.spares_frames() { Ok(Some(error)) } else { Err(error) }
     }
 
     fn check_frames<'wish>(&self, wanted: impl IntoIterator<Item = &'wish usize>) -> Result<(), ClipErrorKind> {

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// A file that gave no clip, and why.
@@ -24,7 +25,7 @@ impl ClipError {
 }
 
 /// The ways in which a file, or a wish about a file, can fail.
-#[derive(Debug, Clone, PartialEq, Error)]
+#[derive(Debug, Clone, PartialEq, Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ClipErrorKind {
     /// Nothing has this name.
@@ -52,7 +53,7 @@ pub enum ClipErrorKind {
     #[error("is a {what}, which cannot be read twice; copy its content to a regular file first")]
     NotAFile {
         /// What it is, such as `named pipe`.
-        what: &'static str,
+        what: String,
     },
     /// Zero bytes.
     #[error("is empty (0 bytes); a finished video or image is needed")]
@@ -171,6 +172,14 @@ pub enum ClipErrorKind {
         /// How many frames there are.
         frames: usize,
     },
+    /// The worker process that decoded the file is gone; only with [`isolate`](crate::isolate).
+    #[error(
+        "the process that decoded it {how}; other files are not affected; if its frames are large, allow more memory"
+    )]
+    Crashed {
+        /// How it ended.
+        how: String,
+    },
     /// FFmpeg refused for a reason that is not the file's fault, such as lack of memory.
     #[error("could not be processed by FFmpeg: {detail}; check the free memory")]
     Library {
@@ -180,6 +189,11 @@ pub enum ClipErrorKind {
 }
 
 impl ClipErrorKind {
+    /// Whether frames that came before, or come after, the trouble can be used.
+    pub(crate) fn spares_frames(&self) -> bool {
+        matches!(self, Self::Corrupt { .. } | Self::TimedOut { .. } | Self::NothingDecodable { .. } | Self::Changed)
+    }
+
     /// A stable, short name for tables and counters: `corrupt`, `not_media`, …
     pub fn name(&self) -> &'static str {
         match self {
@@ -206,6 +220,7 @@ impl ClipErrorKind {
             Self::CropTooLarge { .. } => "crop_too_large",
             Self::NoPixels { .. } => "no_pixels",
             Self::FrameOutOfRange { .. } => "frame_out_of_range",
+            Self::Crashed { .. } => "crashed",
             Self::Library { .. } => "library",
         }
     }

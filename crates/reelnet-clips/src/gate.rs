@@ -19,7 +19,7 @@ pub(crate) fn open(path: &Path) -> Result<Prefix, ClipErrorKind> {
         return Err(ClipErrorKind::IsDirectory);
     }
     if !metadata.is_file() {
-        return Err(ClipErrorKind::NotAFile { what: special(metadata.file_type()) });
+        return Err(ClipErrorKind::NotAFile { what: special(metadata.file_type()).to_string() });
     }
     if metadata.len() == 0 {
         return Err(ClipErrorKind::Empty);

@@ -1,10 +1,12 @@
 //! From the size of a video to the size of a clip. Pure arithmetic, in pixels as shown: after rotation, and with the
 //! sample aspect ratio applied.
 
+use serde::{Deserialize, Serialize};
+
 use crate::ClipErrorKind;
 
 /// How frames become frames of a clip: first resized, then cropped.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FrameGeometry {
     /// The size before the crop.
     pub resize: Resize,
@@ -15,7 +17,7 @@ pub struct FrameGeometry {
 }
 
 /// The size of a frame before the crop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Resize {
     /// The shorter side gets this many pixels, the longer one keeps the proportion, rounded.
     ShorterSide(u32),
@@ -31,7 +33,7 @@ pub enum Resize {
 }
 
 /// The part of a resized frame that is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Crop {
     /// A rectangle in the middle. Where it cannot be exactly in the middle, it lies where torchvision's `CenterCrop`
     /// puts it.
@@ -46,7 +48,7 @@ pub enum Crop {
 }
 
 /// How pixels are weighed while resizing. All of them take every source pixel into account when they shrink.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Filter {
     /// A triangle.
     Bilinear,

@@ -30,11 +30,13 @@ mod geometry;
 mod harvest;
 mod index;
 mod info;
+pub mod isolate;
 mod jpeg;
 mod libav;
 mod limits;
 mod loader;
 mod media;
+mod opener;
 mod order;
 mod orientation;
 mod packets;
@@ -59,7 +61,7 @@ mod weights;
 
 pub use cache::{CacheCondition, CacheError, CacheReport, IndexCache};
 pub use cancel::CancelToken;
-pub use clip::{Clip, Salvage};
+pub use clip::{Clip, Salvage, Soundness};
 pub use decoder::Decoder;
 pub use error::{ClipError, ClipErrorKind};
 pub use geometry::{Crop, Filter, FrameGeometry, FrameLayout, Resize};
@@ -72,6 +74,7 @@ pub use loader::{
     Wanted,
 };
 pub use media::Media;
+pub use opener::{AnyDecoder, Opener};
 pub use order::{Shard, sharded, shuffled};
 pub use plan::{ClipSpec, FramePlan, PacedSpec, PastEnd, Seed};
 pub use timeline::Timeline;

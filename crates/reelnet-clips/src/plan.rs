@@ -8,6 +8,7 @@ mod seed;
 
 use std::ops::RangeInclusive;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::Timeline;
@@ -75,7 +76,7 @@ pub struct VideoTooShort {
 }
 
 /// The frames of one clip.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FramePlan {
     /// Frames in presentation order, each within the video.
     pub indices: Vec<usize>,

@@ -39,6 +39,8 @@ pub struct NativeFrame<'pixels> {
 pub(crate) enum View<'wish> {
     Rgb(&'wish FrameGeometry, Vec<u8>, &'wish mut dyn FnMut(RgbFrame<'_>)),
     Native(Vec<u8>, &'wish mut dyn FnMut(NativeFrame<'_>)),
+    /// Only that it comes.
+    Arrival(&'wish mut dyn FnMut()),
 }
 
 /// Frames that are handed on as they come.
@@ -76,6 +78,7 @@ impl Catch for Visit<'_> {
                 let pixel_format = &picture.pixel_format_name();
                 visitor(NativeFrame { index: frame, pts_seconds, size: picture.size(), pixel_format, bytes });
             }
+            View::Arrival(visitor) => visitor(),
         }
         Ok(())
     }

@@ -57,6 +57,11 @@ impl Watch {
         watch
     }
 
+    /// The time that a call has from the next one on.
+    pub(crate) fn set_limit(&mut self, limit: Duration) {
+        self.limit = limit;
+    }
+
     /// Gives a new call the full time.
     pub(crate) fn rearm(&self) {
         let expires = nanos(self.origin.elapsed()).saturating_add(nanos(self.limit));

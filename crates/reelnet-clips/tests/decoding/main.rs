@@ -9,6 +9,7 @@ mod containers;
 mod damage;
 mod golden_images;
 mod images;
+mod isolate;
 mod loading;
 mod media;
 mod shown_size;
