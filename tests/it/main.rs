@@ -2,9 +2,12 @@
 
 mod architecture;
 mod bundles;
+mod check_data;
+mod frames;
 mod golden;
 mod hub;
 mod inflate;
+mod isolate;
 mod scripts;
 mod tag;
 mod weights;

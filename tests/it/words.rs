@@ -15,6 +15,8 @@ fn help_names_every_command_and_exit_code() {
     for word in [
         "tag",
         "probe",
+        "frames",
+        "check-data",
         "models",
         "init",
         "import",

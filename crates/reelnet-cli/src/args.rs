@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use reelnet_clips::Resize;
 
 use crate::device::DeviceChoice;
 
 /// Train video classifiers, measure them honestly, tag the videos that you own.
 #[derive(Debug, Parser)]
 #[command(name = "reelnet", version, about, max_term_width = 100, disable_help_subcommand = true)]
-#[command(after_help = "Exit codes: 0 all done; 1 done, but some input failed; 2 could not run.")]
+#[command(after_help = "Exit codes: 0 all done; 1 done, but some input failed; 2 could not run; 130 interrupted.")]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -19,8 +20,12 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Say what is to be seen in videos and images
     Tag(TagArgs),
-    /// Show what files hold, without decoding them
+    /// Show what files hold, from their packets
     Probe(ProbeArgs),
+    /// Give exact frames of a video: their times, their hashes, and pictures of them
+    Frames(FramesArgs),
+    /// Decode a whole data set, and list what is sound and what is not
+    CheckData(CheckDataArgs),
     /// List the networks: parameters, cost, published accuracy
     Models(ModelsArgs),
     /// Make a bundle with fresh weights
@@ -38,6 +43,9 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
+    /// Decode for another process; started by `--isolate`
+    #[command(hide = true)]
+    DecodeWorker(DecodeWorkerArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -75,9 +83,33 @@ pub(crate) struct TagArgs {
     /// cpu, cuda or cuda:N
     #[arg(long, default_value = "cpu")]
     pub(crate) device: DeviceChoice,
+    #[command(flatten)]
+    pub(crate) opening: OpeningArgs,
     /// Say on stderr where the time of each file goes
     #[arg(long, short)]
     pub(crate) verbose: bool,
+}
+
+/// How files are opened.
+#[derive(Debug, Args)]
+pub(crate) struct OpeningArgs {
+    /// File that keeps what is known of the packets of a library's files: later runs open them faster. Best put into the
+    /// folder of the library
+    #[arg(long, value_name = "FILE", conflicts_with = "isolate")]
+    pub(crate) index_cache: Option<PathBuf>,
+    /// Decode in worker processes: a file that crashes its decoder is one failed file
+    #[arg(long)]
+    pub(crate) isolate: bool,
+    /// Memory that one worker process may use
+    #[arg(long, default_value_t = 2048, value_name = "MEGABYTES", requires = "isolate", value_parser = clap::value_parser!(u32).range(16..))]
+    pub(crate) worker_memory: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DecodeWorkerArgs {
+    /// Bytes of memory
+    #[arg(long)]
+    pub(crate) memory: u64,
 }
 
 /// What `tag` prints.
@@ -96,9 +128,94 @@ pub(crate) struct ProbeArgs {
     /// Files
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// Decode everything, and count the frames that really come
+    #[arg(long)]
+    pub(crate) count: bool,
     /// One JSON object a file
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FramesArgs {
+    /// A video or an image
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) which: WhichFrames,
+    /// Frames of a clip
+    #[arg(long, default_value_t = 32, value_name = "N", requires = "clips", value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub(crate) frames: u32,
+    /// Frames from one frame of a clip to the next one
+    #[arg(long, default_value_t = 2, value_name = "N", requires = "clips", value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub(crate) step: u32,
+    /// Pixels of the shorter side, or `WIDTHxHEIGHT` [default: as shown]
+    #[arg(long, value_name = "SIZE", value_parser = resize)]
+    pub(crate) size: Option<Resize>,
+    /// Hash the decoded planes as they are, neither turned nor converted: what `ffmpeg -f framehash` hashes
+    #[arg(long, conflicts_with_all = ["size", "out"])]
+    pub(crate) native: bool,
+    /// Folder to write PNG files to; it must be new or empty
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// One JSON object a frame
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Threads of the decoder
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) threads: u16,
+    /// Seconds after which the file is given up [default: never]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) deadline: Option<u64>,
+}
+
+/// Which frames of a file; all of them if nothing is said.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct WhichFrames {
+    /// These frames, in this order; the first one is 0
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',')]
+    pub(crate) indices: Option<Vec<usize>>,
+    /// The frames on the screen at these times, in seconds after the first frame
+    #[arg(long, value_name = "S,S,…", value_delimiter = ',', value_parser = seconds)]
+    pub(crate) at: Option<Vec<f64>>,
+    /// Every frame
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Clips spread evenly over the video
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) clips: Option<u32>,
+}
+
+impl WhichFrames {
+    /// Whether every frame is asked for.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.indices.is_none() && self.at.is_none() && self.clips.is_none()
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckDataArgs {
+    /// Folders (searched through), lists of files (one a line, with or without a label behind it), or single files
+    #[arg(required = true, value_name = "LIST|DIR")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Folder for ok.txt, bad.csv and the journal that a second run goes on from
+    #[arg(long, value_name = "DIR", default_value = "reelnet-check")]
+    pub(crate) out: PathBuf,
+    /// Files at once [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+    /// Videos with fewer frames are short; images are not asked
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    pub(crate) min_frames: usize,
+    /// Seconds that one file may take, beside its own length, before it is given up
+    #[arg(long, default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) deadline: u64,
+    #[command(flatten)]
+    pub(crate) opening: OpeningArgs,
+    /// Forget what an earlier run found, and check everything again
+    #[arg(long)]
+    pub(crate) again: bool,
 }
 
 #[derive(Debug, Args)]
@@ -260,6 +377,22 @@ fn probability(text: &str) -> Result<f32, String> {
     }
 }
 
+fn resize(text: &str) -> Result<Resize, String> {
+    let side = |text: &str| text.parse::<u32>().ok().filter(|&side| side > 0);
+    let sides = match text.split_once(['x', 'X', '×']) {
+        None => side(text).map(Resize::ShorterSide),
+        Some((width, height)) => side(width).zip(side(height)).map(|(width, height)| Resize::Exact { width, height }),
+    };
+    sides.ok_or_else(|| format!("`{text}` is no size, expected pixels of the shorter side, such as 256, or 320x240"))
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.trim().parse::<f64>() {
+        Ok(seconds) if seconds.is_finite() && seconds >= 0.0 => Ok(seconds),
+        _ => Err(format!("`{text}` is no time, expected seconds from 0 on, such as 2.5")),
+    }
+}
+
 fn four(text: &str) -> Result<[usize; 4], String> {
     let numbers: Vec<usize> = text.split(',').filter_map(|number| number.trim().parse().ok()).collect();
     let count = text.split(',').count();
@@ -278,6 +411,19 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_and_times() {
+        assert_eq!(resize("256"), Ok(Resize::ShorterSide(256)));
+        assert_eq!(resize("320x240"), Ok(Resize::Exact { width: 320, height: 240 }));
+        for bad in ["", "0", "x", "320x", "320x0", "-1", "1.5", "320x240x3", "99999999999"] {
+            assert!(resize(bad).is_err(), "{bad}");
+        }
+        assert_eq!(seconds("2.5"), Ok(2.5));
+        for bad in ["", "-1", "inf", "nan", "1s"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

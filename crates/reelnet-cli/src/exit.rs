@@ -5,11 +5,15 @@
 //! | 0 | everything was done |
 //! | 1 | the command ran, and something in its input failed; the rest was done |
 //! | 2 | the command could not run: wrong words, a missing model, a full disk |
+//! | 130 | somebody pressed Ctrl-C before everything was done |
 
 use std::io;
 use std::process::ExitCode;
 
 use crate::output::say;
+
+/// 128 and the number of SIGINT.
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// How a command ended.
 pub(crate) enum Outcome {
@@ -17,6 +21,8 @@ pub(crate) enum Outcome {
     Done,
     /// Code 1; what failed was said already.
     SomeFailed,
+    /// Code 130, as shells give it; what was left undone was said already.
+    Interrupted,
     /// Code 2.
     Error(anyhow::Error),
 }
@@ -26,6 +32,7 @@ pub(crate) fn report(outcome: Outcome) -> ExitCode {
     match outcome {
         Outcome::Done => ExitCode::SUCCESS,
         Outcome::SomeFailed => ExitCode::from(1),
+        Outcome::Interrupted => ExitCode::from(INTERRUPTED),
         // `reelnet tag … | head` closes the pipe when it has seen enough: nothing is wrong.
         Outcome::Error(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Outcome::Error(error) => {

@@ -6,7 +6,10 @@ mod args;
 mod commands;
 mod device;
 mod exit;
+mod interrupt;
+mod opening;
 mod output;
+mod workers;
 
 use std::process::ExitCode;
 
@@ -21,6 +24,8 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Tag(args) => commands::tag::tag(&args),
         Command::Probe(args) => commands::probe::probe(&args),
+        Command::Frames(args) => commands::frames::frames(&args),
+        Command::CheckData(args) => commands::check_data::check_data(&args),
         Command::Models(args) => commands::models::models(&args),
         Command::Init(args) => commands::init::init(&args),
         Command::Import(args) => commands::import::import(&args),
@@ -29,6 +34,7 @@ pub fn main() -> ExitCode {
         Command::Model(ModelCommand::Pull(args)) => commands::pull::pull(&args),
         Command::Doctor(args) => commands::doctor::doctor(&args),
         Command::Completions(args) => commands::completions::completions(&args),
+        Command::DecodeWorker(args) => opening::work(&args),
     };
     exit::report(outcome.unwrap_or_else(Outcome::Error))
 }

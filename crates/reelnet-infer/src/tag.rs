@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use reelnet_clips::{ClipError, Decoder, Limits, plan};
+use reelnet_clips::{ClipError, Limits, Opener, plan};
 use thiserror::Error;
 
 use crate::classifier::{Classifier, ScoreError};
@@ -56,17 +56,23 @@ pub enum TagError {
 ///
 /// # Errors
 /// If nothing of the file can be scored.
-pub fn tag_file(path: &Path, classifier: &Classifier, clips: usize, limits: &Limits) -> Result<FileScores, TagError> {
+pub fn tag_file(
+    path: &Path,
+    opener: &Opener,
+    classifier: &Classifier,
+    clips: usize,
+    limits: &Limits,
+) -> Result<FileScores, TagError> {
     let manifest = &classifier.bundle().manifest;
     let mut lap = Lap(Instant::now());
-    let mut decoder = Decoder::open(path, limits)?;
+    let mut decoder = opener.open(path, limits)?;
     let mut seconds = Seconds { index: lap.seconds(), ..Seconds::default() };
-    let info = &decoder.index().info;
+    let info = decoder.info();
     let duration_seconds = if info.is_image { 0.0 } else { info.duration_seconds };
     let mut damage = info.damage().map(|kind| ClipError { path: path.to_owned(), kind });
     // An image, or a video of one frame, would only be looked at again and again.
-    let clips = if decoder.index().frames() == 1 { 1 } else { clips };
-    let plans = plan::uniform(decoder.index().timeline(), &manifest.clip_spec(), clips);
+    let clips = if decoder.timeline().frames() == 1 { 1 } else { clips };
+    let plans = plan::uniform(decoder.timeline(), &manifest.clip_spec(), clips);
 
     let clip_bytes = manifest.clip.frames * (manifest.pixels.crop as usize).pow(2) * 3;
     let mut scores = Vec::with_capacity(plans.len());

@@ -5,13 +5,13 @@ use reelnet_infer::import::{self, ImportOptions, Imported};
 use reelnet_models::NetworkName;
 use reelnet_models::weights::Strictness;
 
-use super::bundles;
+use super::{bundles, folder};
 use crate::args::ImportArgs;
 use crate::exit::Outcome;
 use crate::output::say;
 
 pub(crate) fn import(args: &ImportArgs) -> anyhow::Result<Outcome> {
-    bundles::check_new(&args.out)?;
+    folder::check_new(&args.out)?;
     let network = args.network.as_deref().map(str::parse::<NetworkName>).transpose()?;
     let options = ImportOptions {
         network,

@@ -10,7 +10,7 @@ use reelnet_models::inflate::{self, Action, Classifier, Inflation, Method, Proof
 use reelnet_models::resnet::{ModelGardenConfig, ResNetConfig, Temporal};
 use serde::Serialize;
 
-use super::bundles;
+use super::{bundles, folder};
 use crate::args::{InflateArgs, MethodArg, Topology};
 use crate::exit::Outcome;
 use crate::output::{Align, Columns, say};
@@ -24,7 +24,7 @@ struct Report<'a> {
 }
 
 pub(crate) fn inflate(args: &InflateArgs) -> anyhow::Result<Outcome> {
-    bundles::check_new(&args.out)?;
+    folder::check_new(&args.out)?;
     let device = Device::flex();
     let source = bundles::open(&args.model, &device)?;
     let config = target(&source.manifest.network, args)?;

@@ -5,14 +5,14 @@ use burn::tensor::Device;
 use reelnet_infer::{Bundle, Manifest, Provenance};
 use reelnet_models::NetworkName;
 
-use super::bundles;
+use super::{bundles, folder};
 use crate::args::InitArgs;
 use crate::exit::Outcome;
 use crate::output::say;
 
 pub(crate) fn init(args: &InitArgs) -> anyhow::Result<Outcome> {
     let name: NetworkName = args.network.parse()?;
-    bundles::check_new(&args.out)?;
+    folder::check_new(&args.out)?;
     // Labels say how many classes there are, unless somebody else does.
     let from_file = args.labels.as_deref().map(bundles::read_labels).transpose()?;
     let classes = match (args.classes, &from_file) {

@@ -1,8 +1,10 @@
 //! One file a command.
 
+pub(crate) mod check_data;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod forward;
+pub(crate) mod frames;
 pub(crate) mod import;
 pub(crate) mod inflate;
 pub(crate) mod init;
@@ -12,3 +14,5 @@ pub(crate) mod pull;
 pub(crate) mod tag;
 
 mod bundles;
+mod files;
+mod folder;

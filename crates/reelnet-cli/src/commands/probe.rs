@@ -2,38 +2,65 @@
 
 use std::io::{Write, stdout};
 use std::path::Path;
+use std::time::Duration;
 
-use reelnet_clips::{ClipError, Limits, MediaIndex, VideoInfo};
+use reelnet_clips::{ClipError, Decoder, Limits, MediaIndex, VideoInfo};
 use serde_json::{Value, json};
 
 use crate::args::ProbeArgs;
 use crate::exit::Outcome;
 
 pub(crate) fn probe(args: &ProbeArgs) -> anyhow::Result<Outcome> {
-    let limits = Limits::default();
     let mut failed = false;
     for path in &args.files {
-        let index = MediaIndex::open(path, &limits);
-        failed |= index.is_err();
+        let facts = if args.count { counted(path) } else { indexed(path) };
+        failed |= facts.is_err();
         let mut stdout = stdout().lock();
         if args.json {
-            writeln!(stdout, "{}", as_json(path, index.as_ref().map(|index| &index.info)))?;
+            writeln!(stdout, "{}", as_json(path, facts.as_ref()))?;
         } else {
-            writeln!(stdout, "{}", as_text(path, index.as_ref().map(|index| &index.info)))?;
+            writeln!(stdout, "{}", as_text(path, facts.as_ref()))?;
         }
     }
     Ok(if failed { Outcome::SomeFailed } else { Outcome::Done })
 }
 
-fn as_json(path: &Path, info: Result<&VideoInfo, &ClipError>) -> Value {
+/// What is known of a file.
+struct Facts {
+    info: VideoInfo,
+    /// Frames that came out of the decoder, if it was asked.
+    decoded: Option<usize>,
+    damage: Option<String>,
+}
+
+fn indexed(path: &Path) -> Result<Facts, ClipError> {
+    let info = MediaIndex::open(path, &Limits::default())?.info;
+    let damage = info.damage().map(|damage| damage.to_string());
+    Ok(Facts { info, decoded: None, damage })
+}
+
+/// Counting takes as long as it takes: who asks for it waits for it.
+fn counted(path: &Path) -> Result<Facts, ClipError> {
+    let mut decoder = Decoder::open(path, &Limits { deadline: Duration::MAX, ..Limits::default() })?;
+    let soundness = decoder.check()?;
+    let info = decoder.index().info.clone();
+    match soundness.error {
+        Some(error) if soundness.frames == 0 => Err(error),
+        error => Ok(Facts { info, decoded: Some(soundness.frames), damage: error.map(|error| error.kind.to_string()) }),
+    }
+}
+
+fn as_json(path: &Path, facts: Result<&Facts, &ClipError>) -> Value {
     let path = path.display().to_string();
-    match info {
-        Ok(info) => {
-            let damage = info.damage().map(|damage| damage.to_string());
+    match facts {
+        Ok(Facts { info, decoded, damage }) => {
             let status = if damage.is_some() { "damaged" } else { "ok" };
             let mut row = json!({ "path": path, "status": status, "why": damage });
             if let (Value::Object(row), Ok(Value::Object(info))) = (&mut row, serde_json::to_value(info)) {
                 row.extend(info);
+                if let Some(decoded) = decoded {
+                    row.insert("frames".to_owned(), json!(decoded));
+                }
             }
             row
         }
@@ -43,25 +70,25 @@ fn as_json(path: &Path, info: Result<&VideoInfo, &ClipError>) -> Value {
     }
 }
 
-fn as_text(path: &Path, info: Result<&VideoInfo, &ClipError>) -> String {
-    let info = match info {
-        Ok(info) => info,
+fn as_text(path: &Path, facts: Result<&Facts, &ClipError>) -> String {
+    let Facts { info, decoded, damage } = match facts {
+        Ok(facts) => facts,
         Err(error) => return format!("{}\n  failed: {}", path.display(), error.kind),
     };
-    let mut facts = vec![format!("{} × {} as shown", info.width, info.height)];
+    let mut shape = vec![format!("{} × {} as shown", info.width, info.height)];
     if (info.coded_width, info.coded_height) != (info.width, info.height) {
-        facts.push(format!("coded {} × {}", info.coded_width, info.coded_height));
+        shape.push(format!("coded {} × {}", info.coded_width, info.coded_height));
     }
     if info.rotation != 0 {
-        facts.push(format!("turned by {}°", info.rotation));
+        shape.push(format!("turned by {}°", info.rotation));
     }
     if info.mirrored {
-        facts.push("mirrored".to_owned());
+        shape.push("mirrored".to_owned());
     }
     let mut lines = vec![
         path.display().to_string(),
         format!("  {} in {}, {}", info.codec, info.container, info.pixel_format),
-        format!("  {}", facts.join(", ")),
+        format!("  {}", shape.join(", ")),
     ];
     if !info.is_image {
         let rate = if info.variable_frame_rate { "variable, on average " } else { "" };
@@ -72,9 +99,12 @@ fn as_text(path: &Path, info: Result<&VideoInfo, &ClipError>) -> String {
         if let Some(claimed) = info.claimed_frames.filter(|&claimed| claimed != info.frames as u64) {
             lines.push(format!("  the container claims {claimed} frames"));
         }
+        if let Some(decoded) = decoded {
+            lines.push(format!("  {decoded} frames were decoded"));
+        }
     }
     lines.push(format!("  colours: {}, {} range", info.colour_matrix, info.colour_range));
-    if let Some(damage) = info.damage() {
+    if let Some(damage) = damage {
         lines.push(format!("  {damage}"));
     }
     lines.join("\n")

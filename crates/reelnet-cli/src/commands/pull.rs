@@ -9,7 +9,7 @@ use reelnet_infer::import::{self, ImportOptions};
 use reelnet_infer::{Bundle, Labels};
 use reelnet_models::{NetworkName, presets};
 
-use super::bundles;
+use super::{bundles, folder};
 use crate::args::PullArgs;
 use crate::exit::Outcome;
 use crate::output::{Progress, say};
@@ -38,7 +38,7 @@ pub(crate) fn pull(args: &PullArgs) -> anyhow::Result<Outcome> {
         writeln!(stdout(), "{}", out.display())?;
         return Ok(Outcome::Done);
     }
-    bundles::check_new(&out)?;
+    folder::check_new(&out)?;
 
     let mut progress = Progress::of_bytes();
     let mut observer = |done, total| {

@@ -1,6 +1,5 @@
 //! `reelnet tag`
 
-mod files;
 mod rows;
 mod run;
 

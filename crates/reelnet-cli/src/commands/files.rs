@@ -71,18 +71,18 @@ const NOT_MEDIA: [&str; 60] = [
 
 /// What was found.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Found {
-    /// To be tagged, in the order of the command line, folders in the order of their names.
-    pub(super) files: Vec<PathBuf>,
+pub(crate) struct Found {
+    /// To be worked on, in the order of the command line, folders in the order of their names.
+    pub(crate) files: Vec<PathBuf>,
     /// Left out by their endings.
-    pub(super) skipped: usize,
+    pub(crate) skipped: usize,
     /// Folders that could not be read, with the reason.
-    pub(super) unreadable: Vec<(PathBuf, String)>,
+    pub(crate) unreadable: Vec<(PathBuf, String)>,
 }
 
 /// Files as they are named, and those in folders, recursively: without hidden ones, and without those whose endings say that
 /// they are something else.
-pub(super) fn find(paths: &[PathBuf]) -> Found {
+pub(crate) fn find(paths: &[PathBuf]) -> Found {
     let mut found = Found::default();
     for path in paths {
         if !path.is_dir() {

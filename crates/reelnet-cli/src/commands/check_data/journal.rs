@@ -1,0 +1,165 @@
+//! What earlier runs found: one JSON object a line, written as files are done, so that a killed run loses nothing.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use anyhow::{Context, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::finding::Finding;
+
+const FILE: &str = "journal.jsonl";
+
+/// Findings of files that have not changed since.
+pub(super) struct Journal {
+    file: File,
+    path: PathBuf,
+    known: HashMap<String, Line>,
+}
+
+/// Who made the journal: other programs may judge otherwise.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Header {
+    reelnet: String,
+    ffmpeg: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Line {
+    path: String,
+    stamp: Stamp,
+    finding: Finding,
+}
+
+/// By which a changed file is told from an unchanged one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stamp {
+    bytes: u64,
+    /// Nanoseconds since 1970.
+    modified: u128,
+}
+
+impl Stamp {
+    /// `None` if the file cannot be asked.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos();
+        Some(Self { bytes: metadata.len(), modified })
+    }
+}
+
+impl Journal {
+    /// Opens the journal in a folder, and keeps others out of it until this process ends.
+    pub(super) fn open(folder: &Path, again: bool) -> anyhow::Result<Self> {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+        let path = folder.join(FILE);
+        let told = || format!("cannot write `{}`", path.display());
+        let lock = File::options().create(true).append(true).open(&path).with_context(told)?;
+        ensure!(
+            lock.try_lock().is_ok(),
+            "another reelnet is at work in `{}`; wait for it, or name another folder with --out",
+            folder.display()
+        );
+        let header =
+            Header { reelnet: env!("CARGO_PKG_VERSION").to_owned(), ffmpeg: reelnet_clips::ffmpeg_version().release };
+        let text = if again { String::new() } else { String::from_utf8_lossy(&fs::read(&path)?).into_owned() };
+        let known = known(&text, &header);
+        // In place, under the lock: a half line at the end of a killed run goes away.
+        lock.set_len(0).with_context(told)?;
+        let mut journal = Self { file: lock, path, known };
+        journal.write(&header)?;
+        let lines: Vec<Line> = journal.known.values().cloned().collect();
+        for line in lines {
+            journal.write(&line)?;
+        }
+        Ok(journal)
+    }
+
+    /// What was found when the file was like this.
+    pub(super) fn finding(&self, path: &Path, stamp: Option<Stamp>) -> Option<&Finding> {
+        let line = self.known.get(&key(path))?;
+        (Some(line.stamp) == stamp).then_some(&line.finding)
+    }
+
+    /// Remembers a finding.
+    pub(super) fn add(&mut self, path: &Path, stamp: Option<Stamp>, finding: &Finding) -> anyhow::Result<()> {
+        let Some(stamp) = stamp.filter(|_| finding.is_final()) else { return Ok(()) };
+        self.write(&Line { path: key(path), stamp, finding: finding.clone() })
+    }
+
+    fn write(&mut self, line: &impl Serialize) -> anyhow::Result<()> {
+        let text = serde_json::to_string(line)? + "\n";
+        self.file.write_all(text.as_bytes()).with_context(|| format!("cannot write `{}`", self.path.display()))
+    }
+}
+
+/// The findings of a journal that these programs made. A line that cannot be read was not finished.
+fn known(text: &str, header: &Header) -> HashMap<String, Line> {
+    let mut lines = text.lines();
+    let made_by = lines.next().and_then(|line| serde_json::from_str::<Header>(line).ok());
+    if made_by.as_ref() != Some(header) {
+        return HashMap::new();
+    }
+    let lines = lines.filter_map(|line| serde_json::from_str::<Line>(line).ok());
+    lines.map(|line| (line.path.clone(), line)).collect()
+}
+
+/// A path from the root on, so that runs from other folders find it.
+fn key(path: &Path) -> String {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    match path.to_str() {
+        Some(text) => text.to_owned(),
+        None => path.as_os_str().as_encoded_bytes().escape_ascii().to_string(),
+    }
+}
+
+/// Writes a file whole, or leaves what was there.
+pub(super) fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let told = || format!("cannot write `{}`", path.display());
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let mut file = BufWriter::new(File::create(&part).with_context(told)?);
+    write(&mut file).with_context(told)?;
+    file.into_inner()
+        .map_err(std::io::IntoInnerError::into_error)
+        .and_then(|file| file.sync_all())
+        .with_context(told)?;
+    fs::rename(&part, path).with_context(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_run_knows_what_the_first_one_found() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let video = folder.path().join("a.mp4");
+        fs::write(&video, "some bytes").expect("a file");
+        let finding = Finding::unreadable("not_media", "no video".to_owned());
+        let stamp = Stamp::of(&video);
+
+        let mut journal = Journal::open(folder.path(), false).expect("opens");
+        assert_eq!(journal.finding(&video, stamp), None);
+        journal.add(&video, stamp, &finding).expect("is written");
+        assert!(Journal::open(folder.path(), false).is_err(), "two at once");
+        drop(journal);
+
+        // Killed while it wrote.
+        let path = folder.path().join(FILE);
+        let text = fs::read_to_string(&path).expect("is there");
+        fs::write(&path, text.clone() + &text[text.len() / 2..text.len() - 9]).expect("is written");
+        let journal = Journal::open(folder.path(), false).expect("opens");
+        assert_eq!(journal.finding(&video, stamp), Some(&finding));
+        fs::write(&video, "other bytes!").expect("a file");
+        assert_eq!(journal.finding(&video, Stamp::of(&video)), None);
+        drop(journal);
+
+        fs::write(&path, text.replacen("ffmpeg\":\"", "ffmpeg\":\"other ", 1)).expect("is written");
+        let journal = Journal::open(folder.path(), false).expect("opens");
+        assert_eq!(journal.finding(&video, stamp), None);
+    }
+}

@@ -1,0 +1,9 @@
+//! `reelnet check-data`
+
+mod entries;
+mod finding;
+mod journal;
+mod lists;
+mod run;
+
+pub(crate) use run::check_data;
