@@ -1,6 +1,8 @@
 //! `reelnet tag`: real videos in, tags out; broken files are rows with a reason.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 
 use reelnet_tests::command::Sandbox;
 use reelnet_tests::golden;
@@ -52,6 +54,30 @@ fn broken_files_are_rows_and_the_rest_is_tagged() {
     }
     assert!(ended.stderr.contains("20 tagged"), "{}", ended.stderr);
     assert!(ended.stderr.contains("1 left out"), "{}", ended.stderr);
+}
+
+#[test]
+#[cfg(unix)]
+fn an_interrupted_run_keeps_its_rows_and_says_where_it_stopped() {
+    let sandbox = Sandbox::new(REELNET);
+    let dog = fs::read(golden::media("white-dog.mp4")).expect("the clip is there");
+    for index in 0..500 {
+        sandbox.write(&format!("videos/{index:03}.mp4"), &dog);
+    }
+    let words = ["tag", "--format=jsonl", "--clips=1", "--jobs=1", "videos"];
+    let mut child =
+        sandbox.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    assert!(lines.next().is_some(), "a first row");
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    assert!(killed.success());
+    let rest: Vec<String> = lines.map(|line| line.expect("text")).collect();
+    assert!(rest.iter().all(|row| row.contains("\"tagged\"")), "{rest:?}");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(130));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let told = format!("interrupted: {} of 500 files are done", rest.len() + 1);
+    assert!(rest.len() < 499 && stderr.contains(&told), "{stderr}");
 }
 
 #[test]

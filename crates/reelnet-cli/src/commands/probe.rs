@@ -50,6 +50,20 @@ fn counted(path: &Path) -> Result<Facts, ClipError> {
     }
 }
 
+/// What is known of every file that can be read.
+const ALWAYS: [&str; 10] = [
+    "container",
+    "codec",
+    "width",
+    "height",
+    "rotation",
+    "frames",
+    "duration_seconds",
+    "fps",
+    "variable_frame_rate",
+    "keyframes",
+];
+
 fn as_json(path: &Path, facts: Result<&Facts, &ClipError>) -> Value {
     let path = path.display().to_string();
     match facts {
@@ -65,7 +79,13 @@ fn as_json(path: &Path, facts: Result<&Facts, &ClipError>) -> Value {
             row
         }
         Err(error) => {
-            json!({ "path": path, "status": "failed", "kind": error.kind.name(), "why": error.kind.to_string() })
+            let mut row = json!({ "path": path, "status": "failed", "why": error.kind.to_string() });
+            if let Value::Object(row) = &mut row {
+                row.insert("kind".to_owned(), json!(error.kind.name()));
+                // The same keys in every row: they become columns elsewhere.
+                row.extend(ALWAYS.map(|key| (key.to_owned(), Value::Null)));
+            }
+            row
         }
     }
 }

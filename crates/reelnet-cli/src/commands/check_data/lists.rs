@@ -11,11 +11,14 @@ use super::journal::write_whole;
 pub(super) struct Lists {
     ok: Vec<String>,
     bad: Vec<(String, Verdict, String)>,
+    /// Sound files that no line can name.
+    pub(super) unlisted: usize,
 }
 
 impl Lists {
     pub(super) fn add(&mut self, entry: &Entry, verdict: Verdict, reason: &str) {
         match verdict {
+            Verdict::Ok if entry.line.contains(['\n', '\r']) => self.unlisted += 1,
             Verdict::Ok => self.ok.push(entry.line.clone()),
             _ => self.bad.push((entry.path.display().to_string(), verdict, reason.to_owned())),
         }

@@ -81,6 +81,12 @@ pub(crate) fn check_data(args: &CheckDataArgs) -> anyhow::Result<Outcome> {
     }
     let [ok, bad] = report.lists.write(&args.out)?;
     writeln!(stdout(), "{}", report.counts())?;
+    if report.lists.unlisted > 0 {
+        say(format_args!(
+            "{} sound files have a line break in their names, and are not in the list",
+            report.lists.unlisted
+        ));
+    }
     if listed > tasks.len() {
         say(format_args!("{} lines were there twice", listed - tasks.len()));
     }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use reelnet_clips::{Limits, Opener};
-use reelnet_infer::tag::{FileScores, TagError, tag_file};
+use reelnet_clips::{ClipError, ClipErrorKind, Limits};
+use reelnet_infer::tag::{TagError, tag_file};
 use reelnet_infer::{Bundle, Classifier};
 
 use super::rows::{Printer, Row, Status};
@@ -15,6 +15,7 @@ use crate::args::TagArgs;
 use crate::commands::bundles;
 use crate::commands::files::{Found, find};
 use crate::exit::Outcome;
+use crate::interrupt;
 use crate::opening;
 use crate::output::{Progress, say};
 use crate::workers::{count, each_in_order};
@@ -38,6 +39,9 @@ pub(crate) fn tag(args: &TagArgs) -> anyhow::Result<Outcome> {
     }
 
     let opener = opening::opener(&args.opening)?;
+    let cancel = interrupt::watch()?;
+    let limits = Limits { deadline: Duration::from_secs(args.deadline), cancel: cancel.clone(), ..Limits::default() };
+    let tag = |path: &Path| tag_file(path, &opener, &classifier, usize::from(args.clips), &limits);
     let mut tally = Tally::default();
     let paths = files.iter().map(PathBuf::as_path).chain(unreadable.iter().map(|(path, _)| path.as_path()));
     let printer = Printer::new(args.format, paths, &mut stdout())?;
@@ -51,8 +55,11 @@ pub(crate) fn tag(args: &TagArgs) -> anyhow::Result<Outcome> {
     each_in_order(
         &files,
         count(args.jobs),
-        |path| catch_unwind(AssertUnwindSafe(|| tag_one(path, &opener, &classifier, args))),
+        |path| catch_unwind(AssertUnwindSafe(|| tag(path))),
         |done, path, result| {
+            if let Ok(Err(TagError::Clip(ClipError { kind: ClipErrorKind::Cancelled, .. }))) = result {
+                return Ok(());
+            }
             let row = if let Ok(result) = &result {
                 Row::new(path, result, args.top, args.threshold, &classifier.bundle().labels)
             } else {
@@ -81,12 +88,11 @@ pub(crate) fn tag(args: &TagArgs) -> anyhow::Result<Outcome> {
     progress.finish();
     opening::close(&opener);
     tally.report(skipped, start.elapsed());
+    if cancel.is_cancelled() {
+        say(format_args!("interrupted: {} of {} files are done", tally.files(), files.len() + unreadable.len()));
+        return Ok(Outcome::Interrupted);
+    }
     Ok(if tally.failed + tally.partial > 0 { Outcome::SomeFailed } else { Outcome::Done })
-}
-
-fn tag_one(path: &Path, opener: &Opener, classifier: &Classifier, args: &TagArgs) -> Result<FileScores, TagError> {
-    let limits = Limits { deadline: Duration::from_secs(args.deadline), ..Limits::default() };
-    tag_file(path, opener, classifier, usize::from(args.clips), &limits)
 }
 
 /// How many files became what.
@@ -106,6 +112,10 @@ impl Tally {
             Status::Partial => &mut self.partial,
             Status::Failed => &mut self.failed,
         } += 1;
+    }
+
+    fn files(&self) -> usize {
+        self.tagged + self.none + self.partial + self.failed
     }
 
     /// The last line, for people.
