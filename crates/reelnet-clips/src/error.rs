@@ -141,6 +141,12 @@ pub enum ClipErrorKind {
         /// The limit.
         max_pixels: u64,
     },
+    /// More packets than [`Limits::max_packets`](crate::Limits::max_packets).
+    #[error("holds more than {max_packets} video packets; cut it into parts, or allow more if the memory suffices")]
+    TooLong {
+        /// The limit.
+        max_packets: usize,
+    },
     /// The crop does not fit into the resized frame.
     #[error(
         "gives frames of {width}x{height} after resizing, too small for a crop of {crop_width}x{crop_height}; resize \
@@ -217,6 +223,7 @@ impl ClipErrorKind {
             Self::Panicked { .. } => "panicked",
             Self::Cancelled => "cancelled",
             Self::TooLarge { .. } => "too_large",
+            Self::TooLong { .. } => "too_long",
             Self::CropTooLarge { .. } => "crop_too_large",
             Self::NoPixels { .. } => "no_pixels",
             Self::FrameOutOfRange { .. } => "frame_out_of_range",

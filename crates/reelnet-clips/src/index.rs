@@ -115,7 +115,7 @@ impl Scan {
         if is_image_container(source.container()) {
             return Self::of_still(&mut source, stamp, limits, watch);
         }
-        let mut packets = Packets::read(&mut source, watch)?;
+        let mut packets = Packets::read(&mut source, limits, watch)?;
         let facts = source.facts().clone();
         let records = std::mem::take(&mut packets.records);
         let frames = FrameIndex::build(records, facts.clock.ticks_per_frame());
@@ -215,10 +215,14 @@ struct Packets {
 }
 
 impl Packets {
-    fn read(source: &mut Source, watch: &Watch) -> Result<Self, ClipErrorKind> {
+    fn read(source: &mut Source, limits: &Limits, watch: &Watch) -> Result<Self, ClipErrorKind> {
+        let max_packets = limits.max_packets;
         let mut packets = Self::default();
         loop {
             match source.next_packet() {
+                Ok(Some(_)) if packets.records.len() >= max_packets => {
+                    return Err(ClipErrorKind::TooLong { max_packets });
+                }
                 Ok(Some(packet)) => packets.push(source.record(&packet)),
                 Ok(None) => return Ok(Self { read_error: early_end(), ..packets }),
                 Err(ReadFailure::Interrupted) => return Err(watch.verdict()),

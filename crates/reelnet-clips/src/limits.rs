@@ -12,6 +12,8 @@ pub struct Limits {
     pub deadline: Duration,
     /// Pixels of the largest frame that is decoded or made by resizing.
     pub max_pixels_per_frame: u64,
+    /// Packets of the video stream: the index keeps some fifty bytes of each.
+    pub max_packets: usize,
     /// Packets in a row that may go into the decoder without a frame coming out.
     pub max_packets_without_frame: usize,
     /// Threads of one decoder. Many files side by side, each with one thread, use a machine best.
@@ -21,11 +23,12 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Two minutes, frames of up to 8192x8192 pixels, 1000 packets without a frame, one thread.
+    /// Two minutes, frames of up to 8192x8192 pixels, ten million packets (46 hours at 60 frames a second), 1000 packets without a frame, one thread.
     fn default() -> Self {
         Self {
             deadline: Duration::from_mins(2),
             max_pixels_per_frame: 8192 * 8192,
+            max_packets: 10_000_000,
             max_packets_without_frame: 1000,
             decoder_threads: 1,
             cancel: CancelToken::new(),

@@ -34,6 +34,7 @@ pub(super) enum Request {
 pub(super) struct Bounds {
     deadline: Duration,
     max_pixels_per_frame: u64,
+    max_packets: usize,
     max_packets_without_frame: usize,
     decoder_threads: usize,
 }
@@ -76,14 +77,21 @@ pub(super) struct Checked {
 
 impl Bounds {
     pub(super) fn of(limits: &Limits) -> Self {
-        let Limits { deadline, max_pixels_per_frame, max_packets_without_frame, decoder_threads, .. } = *limits;
-        Self { deadline, max_pixels_per_frame, max_packets_without_frame, decoder_threads }
+        let Limits {
+            deadline,
+            max_pixels_per_frame,
+            max_packets,
+            max_packets_without_frame,
+            decoder_threads,
+            cancel: _,
+        } = *limits;
+        Self { deadline, max_pixels_per_frame, max_packets, max_packets_without_frame, decoder_threads }
     }
 
     pub(super) fn limits(self) -> Limits {
-        let Self { deadline, max_pixels_per_frame, max_packets_without_frame, decoder_threads } = self;
+        let Self { deadline, max_pixels_per_frame, max_packets, max_packets_without_frame, decoder_threads } = self;
         let cancel = CancelToken::new();
-        Limits { deadline, max_pixels_per_frame, max_packets_without_frame, decoder_threads, cancel }
+        Limits { deadline, max_pixels_per_frame, max_packets, max_packets_without_frame, decoder_threads, cancel }
     }
 }
 

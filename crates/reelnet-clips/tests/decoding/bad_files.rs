@@ -174,6 +174,17 @@ fn frames_above_the_limit_are_refused() {
 }
 
 #[test]
+fn files_with_too_many_packets_are_refused() {
+    let folder = folder();
+    let path = video(folder.path(), "long.mp4", 30, "-c:v libx264 -pix_fmt yuv420p");
+    let limited = |max_packets| Decoder::open(&path, &Limits { max_packets, ..Limits::default() });
+    assert_eq!(limited(30).map(|decoder| decoder.index().frames()).ok(), Some(30));
+    let refusal = limited(29).err().expect("one packet too many");
+    assert_eq!(refusal.kind.name(), "too_long");
+    assert!(refusal.to_string().contains("holds more than 29 video packets"), "{refusal}");
+}
+
+#[test]
 fn plans_for_another_file_are_refused() {
     let folder = folder();
     let path = video(folder.path(), "a.mp4", 5, "-c:v mpeg4");
