@@ -303,3 +303,72 @@ fn replaces(added: &[Sealed], key_hash: u64, key: &[u8]) -> bool {
     let same = added[first..].iter().take_while(|sealed| sealed.key_hash == key_hash);
     same.filter_map(|sealed| unsealed(&sealed.bytes)).any(|record| record.key == key)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    const ENTRIES: u32 = 100_000;
+
+    fn key(number: u32) -> Vec<u8> {
+        format!("train/class {:03}/video {number:07}.mp4", number % 400).into_bytes()
+    }
+
+    /// As large as that of a clip of ten seconds.
+    fn content(number: u32) -> Vec<u8> {
+        number.to_le_bytes().repeat(40)
+    }
+
+    fn sealed(number: u32) -> Sealed {
+        let stamp = Stamp::of(&mut io::Cursor::new(b"x"), 1, None).expect("memory can be read");
+        Sealed::new(&Record { key: &key(number), stamp, content: &content(number) }).expect("a small record")
+    }
+
+    fn written(store: &Store, path: &Path, added: Vec<Sealed>, is_wanted: impl Fn(&[u8]) -> bool) -> Store {
+        let file = File::create(path).expect("the folder is writable");
+        store.write_with(&file, "8", added, is_wanted).expect("the disk is not full");
+        Store::open(path, "8").ok().expect("it was just written")
+    }
+
+    #[test]
+    fn a_hundred_thousand_entries_are_there_at_once() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [first, second] = ["1", "2"].map(|name| folder.path().join(name));
+        let half = written(&Store::empty(), &first, (0..ENTRIES / 2).map(sealed).collect(), |_| true);
+        // A part anew, a part replaced, a part left out.
+        let added = (ENTRIES / 2 - 100..ENTRIES).map(sealed).collect();
+        written(&half, &second, added, |kept| kept != key(7));
+        let start = Instant::now();
+        let store = Store::open(&second, "8").ok().expect("it was just written");
+        let opening = start.elapsed();
+        // 1.7 ms in a release build; a machine that does other things, and a build for tests, may take longer.
+        assert!(opening < Duration::from_secs(1), "{opening:?}");
+        assert_eq!(store.records(), ENTRIES as usize - 1);
+        for number in (0..ENTRIES).step_by(97).chain([ENTRIES - 1]) {
+            let bytes = store.get(&key(number)).expect("sound").expect("it is there");
+            assert_eq!(unsealed(&bytes).expect("sound").content, content(number));
+        }
+        assert!(store.get(&key(7)).expect("sound").is_none() && store.get(&key(ENTRIES)).expect("sound").is_none());
+        let length = std::fs::metadata(&second).expect("it is there").len();
+        assert!(length - store.record_bytes() < 11 * u64::from(ENTRIES), "ten bytes an entry are for the table");
+    }
+
+    #[test]
+    fn keys_of_one_hash_are_told_apart() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        // Made alike by force; two such paths will hardly ever be met.
+        let [mut one, mut other] = [1, 2].map(sealed);
+        one.key_hash = xxh3_64(&key(2));
+        other.key_hash = one.key_hash;
+        let path = folder.path().join("cache");
+        let store = written(&Store::empty(), &path, vec![one, other], |_| true);
+        let found = store.get(&key(2)).expect("sound").expect("it is there");
+        assert_eq!(unsealed(&found).expect("sound").content, content(2));
+        let mut again = sealed(1);
+        again.key_hash = xxh3_64(&key(2));
+        let store = written(&store, &folder.path().join("again"), vec![again], |_| true);
+        assert_eq!(store.records(), 2, "one is replaced, the other one stays");
+    }
+}
