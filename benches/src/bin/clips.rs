@@ -11,6 +11,9 @@ use anyhow::{Context as _, bail};
 use reelnet_clips::{Crop, Decoder, Filter, FrameGeometry, FramePlan, Limits, Resize};
 use serde::{Deserialize, Serialize};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Deserialize)]
 struct Task {
     file: PathBuf,

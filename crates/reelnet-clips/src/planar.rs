@@ -65,12 +65,12 @@ impl PlanarScaler {
         let plane = |[width, height]: [usize; 2]| {
             let columns = Axis::new(task.filter, width, task.resized[0], task.offset[0], task.size[0])?;
             let rows = Axis::new(task.filter, height, task.resized[1], task.offset[1], task.size[1])?;
-            let weighed = vec![0; width + columns.padding()];
+            let weighed = vec![0; columns.source_room()];
             Some(PlaneScaler { columns, rows, weighed })
         };
-        let rows = std::array::from_fn(|_| vec![0; task.size[0]]);
-        let colours = Colours::new(task.matrix, task.range);
-        Some(Self { task, luma: plane(task.luma)?, chroma: plane(task.chroma)?, colours, rows })
+        let [luma, chroma] = [plane(task.luma)?, plane(task.chroma)?];
+        let rows = std::array::from_fn(|_| vec![0; luma.columns.result_room()]);
+        Some(Self { task, luma, chroma, colours: Colours::new(task.matrix, task.range), rows })
     }
 
     /// # Shapes
@@ -89,7 +89,8 @@ impl PlanarScaler {
             self.luma.row(y, row, y_row);
             self.chroma.row(u, row, u_row);
             self.chroma.row(v, row, v_row);
-            self.colours.convert(y_row, u_row, v_row, target);
+            let width = self.task.size[0];
+            self.colours.convert(&y_row[..width], &u_row[..width], &v_row[..width], target);
         }
     }
 }
@@ -99,17 +100,21 @@ impl PlaneScaler {
     fn row(&mut self, plane: Plane<'_>, row: usize, out: &mut [i16]) {
         let width = plane.size[0];
         let (first, weights) = self.rows.at(row);
-        weigh_rows(plane, first, weights, &mut self.weighed[..width]);
+        if let Some(offset) = self.columns.identity() {
+            weigh_rows(plane, first, offset, weights, &mut out[..self.columns.kept()]);
+            return;
+        }
+        weigh_rows(plane, first, 0, weights, &mut self.weighed[..width]);
         self.columns.apply(&self.weighed, out);
     }
 }
 
-/// The weighed sum of some rows, in multiples of 1/128.
+/// The weighed sum of some rows from `first` on, in multiples of 1/128, from the column `left` on.
 #[inline(always)]
-fn weigh_rows(plane: Plane<'_>, first: usize, weights: &[u16], out: &mut [i16]) {
+fn weigh_rows(plane: Plane<'_>, first: usize, left: usize, weights: &[u16], out: &mut [i16]) {
     const LANES: usize = 64;
     if let &[_] = weights {
-        for (out, &byte) in out.iter_mut().zip(plane.row(first)) {
+        for (out, &byte) in out.iter_mut().zip(&plane.row(first)[left..]) {
             *out = i16::from(byte) << 7;
         }
         return;
@@ -122,16 +127,14 @@ fn weigh_rows(plane: Plane<'_>, first: usize, weights: &[u16], out: &mut [i16]) 
         let lanes = LANES.min(out.len());
         x = x.min(out.len() - lanes);
         let mut sum = [half; LANES];
-        if lanes == LANES {
-            for (tap, &weight) in weights.iter().enumerate() {
-                let row = &plane.row(first + tap)[x..x + LANES];
+        for (tap, &weight) in weights.iter().enumerate() {
+            let row = &plane.row(first + tap)[left + x..];
+            if let Some(row) = row.first_chunk::<LANES>().filter(|_| lanes == LANES) {
                 for (sum, &byte) in sum.iter_mut().zip(row) {
                     *sum = sum.wrapping_add(high(u16::from(byte) << 8, weight));
                 }
-            }
-        } else {
-            for (tap, &weight) in weights.iter().enumerate() {
-                for (sum, &byte) in sum.iter_mut().zip(plane.row(first + tap)) {
+            } else {
+                for (sum, &byte) in sum[..lanes].iter_mut().zip(row) {
                     *sum = sum.wrapping_add(high(u16::from(byte) << 8, weight));
                 }
             }

@@ -12,59 +12,108 @@ pub(crate) fn with_widest<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// Sums of products of neighbouring pixels and their weights, in multiples of 1/32768, rounded.
-///
-/// Result `i` takes the pixels from `starts[i]` on, as many as there are weights for it: `taps` of `weights`, 2 or a
-/// multiple of 8.
-///
-/// # Panics
-/// If a start leads out of the pixels, or the lengths do not fit each other.
-#[inline]
-pub(crate) fn weigh(pixels: &[i16], starts: &Starts, weights: &[i16], taps: usize, out: &mut [i16]) {
-    assert!(starts.farthest + taps <= pixels.len(), "every result's pixels lie within the row");
-    assert!(
-        starts.firsts.len() == out.len() && weights.len() == out.len() * taps,
-        "one start and some weights a result"
-    );
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") && (taps == 2 || taps.is_multiple_of(8)) {
-        // SAFETY: the feature was just detected, and what the function asks for was just asserted.
-        unsafe { avx2::weigh(pixels, &starts.firsts, weights, taps, out) };
-        return;
-    }
-    weigh_plainly(pixels, &starts.firsts, weights, taps, out);
+/// Which pixels of a row each result takes, and how much each of them counts.
+#[derive(Debug, Clone)]
+pub(crate) struct Columns {
+    /// Pixels a result: 2, 4 or a multiple of 8.
+    taps: usize,
+    /// The first pixel of each result; a multiple of [`RESULTS`] of them.
+    firsts: Vec<u32>,
+    /// `taps` a result, in multiples of 1/32768.
+    weights: Vec<i16>,
+    /// For 2 and 4 taps: how the eight pixels from a group's first one on become the pixels of each of its results.
+    shuffles: Vec<[u8; 16]>,
+    /// Pixels that a row must hold.
+    reach: usize,
 }
 
-fn weigh_plainly(pixels: &[i16], starts: &[u32], weights: &[i16], taps: usize, out: &mut [i16]) {
-    for ((out, &start), weights) in out.iter_mut().zip(starts).zip(weights.chunks_exact(taps)) {
-        let products = pixels[start as usize..].iter().zip(weights);
-        *out = rounded(products.map(|(&pixel, &weight)| i32::from(pixel) * i32::from(weight)).sum());
+/// Results that are computed together. There is always room for a whole number of such groups.
+pub(crate) const RESULTS: usize = 8;
+
+/// Pixels that one load takes.
+const WINDOW: usize = 8;
+
+impl Columns {
+    /// `weights` has as many weights a result as there are `taps`. The last result is repeated until there is a multiple
+    /// of [`RESULTS`].
+    pub(crate) fn new(mut firsts: Vec<u32>, weights: &[i16], taps: usize) -> Self {
+        assert!(!firsts.is_empty() && weights.len() == firsts.len() * taps, "some weights a result");
+        let mut rows: Vec<&[i16]> = weights.chunks_exact(taps).collect();
+        let whole = firsts.len().next_multiple_of(RESULTS);
+        firsts.resize(whole, firsts[firsts.len() - 1]);
+        rows.resize(whole, rows[rows.len() - 1]);
+        let narrow = [2, 4].into_iter().find(|&narrow| taps <= narrow && fits_windows(&firsts, narrow));
+        let taps = narrow.unwrap_or_else(|| taps.next_multiple_of(WINDOW));
+        let mut padded = vec![0; whole * taps];
+        for (padded, row) in padded.chunks_exact_mut(taps).zip(rows) {
+            padded[..row.len()].copy_from_slice(row);
+        }
+        let shuffles = if taps < WINDOW { shuffles(&firsts, taps) } else { Vec::new() };
+        let farthest = firsts.iter().max().map_or(0, |&first| first as usize);
+        Self { taps, firsts, weights: padded, shuffles, reach: farthest + taps.max(WINDOW) }
     }
+
+    /// Pixels that a row must hold, counted from its first one; those behind the last weight count for nothing.
+    pub(crate) fn reach(&self) -> usize {
+        self.reach
+    }
+
+    /// The first pixel of a result.
+    #[inline(always)]
+    pub(crate) fn first(&self, result: usize) -> usize {
+        self.firsts[result] as usize
+    }
+
+    /// Sums of products of pixels and their weights, rounded.
+    ///
+    /// # Panics
+    /// If the row is shorter than [`reach`](Self::reach), or `out` shorter than the results.
+    #[inline]
+    pub(crate) fn weigh(&self, pixels: &[i16], out: &mut [i16]) {
+        assert!(
+            self.reach <= pixels.len() && self.firsts.len() <= out.len(),
+            "every result's pixels lie within the row"
+        );
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the feature was just detected, and what the function asks for was just asserted.
+            unsafe { avx2::weigh(self, pixels, out) };
+            return;
+        }
+        self.weigh_plainly(pixels, out);
+    }
+
+    fn weigh_plainly(&self, pixels: &[i16], out: &mut [i16]) {
+        for ((out, &first), weights) in out.iter_mut().zip(&self.firsts).zip(self.weights.chunks_exact(self.taps)) {
+            let products = pixels[first as usize..].iter().zip(weights);
+            *out = rounded(products.map(|(&pixel, &weight)| i32::from(pixel) * i32::from(weight)).sum());
+        }
+    }
+}
+
+/// Whether the pixels of neighbouring results fill one window.
+fn fits_windows(firsts: &[u32], taps: usize) -> bool {
+    firsts
+        .chunks_exact(WINDOW / taps)
+        .all(|group| group.iter().all(|&first| first >= group[0] && (first - group[0]) as usize + taps <= WINDOW))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "places within sixteen bytes")]
+fn shuffles(firsts: &[u32], taps: usize) -> Vec<[u8; 16]> {
+    let group = |group: &[u32]| {
+        std::array::from_fn(|byte| {
+            let (pixel, half) = (byte / 2, byte % 2);
+            let (result, tap) = (pixel / taps, pixel % taps);
+            (2 * ((group[result] - group[0]) as usize + tap) + half) as u8
+        })
+    };
+    firsts.chunks_exact(WINDOW / taps).map(group).collect()
 }
 
 #[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "weights sum to 1, so that the mean of 16-bit numbers fits again")]
 fn rounded(sum: i32) -> i16 {
     ((sum + (1 << 14)) >> 15) as i16
-}
-
-/// Where each result's pixels begin.
-#[derive(Debug, Clone)]
-pub(crate) struct Starts {
-    firsts: Vec<u32>,
-    farthest: usize,
-}
-
-impl Starts {
-    pub(crate) fn new(firsts: Vec<u32>) -> Self {
-        let farthest = firsts.iter().copied().max().unwrap_or(0) as usize;
-        Self { firsts, farthest }
-    }
-
-    #[inline(always)]
-    pub(crate) fn first(&self, result: usize) -> usize {
-        self.firsts[result] as usize
-    }
 }
 
 /// Pixels that are turned into RGB together.
@@ -128,13 +177,13 @@ fn byte(value: i16) -> u8 {
 mod avx2 {
     use std::arch::x86_64::{
         __m256i, _mm_loadu_si128, _mm_or_si128, _mm_packus_epi16, _mm_shuffle_epi8, _mm_storeu_si128, _mm256_add_epi16,
-        _mm256_add_epi32, _mm256_castsi128_si256, _mm256_extracti128_si256, _mm256_hadd_epi32, _mm256_i32gather_epi32,
+        _mm256_add_epi32, _mm256_castsi128_si256, _mm256_castsi256_si128, _mm256_extracti128_si256, _mm256_hadd_epi32,
         _mm256_inserti128_si256, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_mulhrs_epi16, _mm256_packs_epi32,
-        _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setzero_si256, _mm256_srai_epi16, _mm256_srai_epi32,
-        _mm256_sub_epi16,
+        _mm256_permute4x64_epi64, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setzero_si256, _mm256_shuffle_epi8,
+        _mm256_srai_epi16, _mm256_srai_epi32, _mm256_sub_epi16,
     };
 
-    use super::{Colours, GREY, HALF, LANES};
+    use super::{Colours, Columns, GREY, HALF, LANES, RESULTS, WINDOW};
 
     #[target_feature(enable = "avx2")]
     pub(super) fn run<R>(work: impl FnOnce() -> R) -> R {
@@ -142,64 +191,78 @@ mod avx2 {
     }
 
     /// # Safety
-    /// From each start on there are `taps` pixels; each of `out` has a start and `taps` weights; `taps` is 2 or a
-    /// multiple of 8.
+    /// `pixels` holds as many pixels as the columns reach, and `out` has room for all results.
     #[target_feature(enable = "avx2")]
-    pub(super) unsafe fn weigh(pixels: &[i16], starts: &[u32], weights: &[i16], taps: usize, out: &mut [i16]) {
-        let whole = out.len() / 8 * 8;
-        for first in (0..whole).step_by(8) {
-            let starts = &starts[first..first + 8];
-            let weights = &weights[first * taps..(first + 8) * taps];
-            let sums = if taps == 2 {
-                // SAFETY: eight starts and sixteen weights are there; both pixels of each start are, by this function's
-                // own contract, and the scale of 2 counts in pixels of two bytes.
-                unsafe {
-                    let starts = _mm256_loadu_si256(starts.as_ptr().cast());
-                    let pairs = _mm256_i32gather_epi32::<2>(pixels.as_ptr().cast(), starts);
-                    _mm256_madd_epi16(pairs, _mm256_loadu_si256(weights.as_ptr().cast()))
+    pub(super) unsafe fn weigh(columns: &Columns, pixels: &[i16], out: &mut [i16]) {
+        let Columns { taps, firsts, weights, shuffles, .. } = columns;
+        for (eight, (firsts, weights)) in
+            firsts.chunks_exact(RESULTS).zip(weights.chunks_exact(RESULTS * taps)).enumerate()
+        {
+            // SAFETY, for all loads: eight results have eight firsts, eight times the taps of weights, and as many
+            // shuffles as they have groups; a window of eight pixels, and all pixels of a result, lie within the reach.
+            let at = |result: usize| unsafe { pixels.as_ptr().add(firsts[result] as usize) };
+            let weigh = |pixels: __m256i, place: usize| unsafe {
+                _mm256_madd_epi16(pixels, _mm256_loadu_si256(weights.as_ptr().add(place).cast()))
+            };
+            let sums = match taps {
+                2 => {
+                    let groups = &shuffles[2 * eight..2 * eight + 2];
+                    // SAFETY: as above.
+                    weigh(
+                        unsafe { _mm256_shuffle_epi8(two(at(0), at(4)), two(groups[0].as_ptr(), groups[1].as_ptr())) },
+                        0,
+                    )
                 }
-            } else {
-                let mut quarters = [_mm256_setzero_si256(); 4];
-                for (result, quarter) in quarters.iter_mut().enumerate() {
-                    let (low, high) = (starts[result] as usize, starts[result + 4] as usize);
-                    for tap in (0..taps).step_by(8) {
-                        // SAFETY: eight pixels from `start + tap` on, and eight weights, lie within the slices: taps are
-                        // a multiple of 8, and the contract says the rest.
-                        let products = unsafe {
-                            _mm256_madd_epi16(
-                                two(pixels.as_ptr().add(low + tap), pixels.as_ptr().add(high + tap)),
-                                two(
-                                    weights.as_ptr().add(result * taps + tap),
-                                    weights.as_ptr().add((result + 4) * taps + tap),
-                                ),
+                4 => {
+                    let groups = &shuffles[4 * eight..4 * eight + 4];
+                    let half = |low: usize, high: usize| {
+                        // SAFETY: as above.
+                        let (windows, shuffle, weights) = unsafe {
+                            (
+                                two(at(2 * low), at(2 * high)),
+                                two(groups[low].as_ptr(), groups[high].as_ptr()),
+                                two(weights.as_ptr().add(8 * low), weights.as_ptr().add(8 * high)),
                             )
                         };
-                        *quarter = _mm256_add_epi32(*quarter, products);
-                    }
+                        _mm256_madd_epi16(_mm256_shuffle_epi8(windows, shuffle), weights)
+                    };
+                    _mm256_hadd_epi32(half(0, 2), half(1, 3))
                 }
-                let [a, b, c, d] = quarters;
-                _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d))
+                _ => {
+                    let mut quarters = [_mm256_setzero_si256(); 4];
+                    for (result, quarter) in quarters.iter_mut().enumerate() {
+                        for tap in (0..*taps).step_by(WINDOW) {
+                            // SAFETY: as above; more than four taps are a multiple of eight.
+                            let products = unsafe {
+                                _mm256_madd_epi16(
+                                    two(at(result).add(tap), at(result + 4).add(tap)),
+                                    two(
+                                        weights.as_ptr().add(result * taps + tap),
+                                        weights.as_ptr().add((result + 4) * taps + tap),
+                                    ),
+                                )
+                            };
+                            *quarter = _mm256_add_epi32(*quarter, products);
+                        }
+                    }
+                    let [a, b, c, d] = quarters;
+                    _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d))
+                }
             };
             let rounded = _mm256_srai_epi32::<15>(_mm256_add_epi32(sums, _mm256_set1_epi32(1 << 14)));
-            let packed = _mm256_packs_epi32(rounded, rounded);
-            let mut halves = [0_i16; 16];
-            // SAFETY: sixteen 16-bit numbers have room for the two halves of eight.
-            unsafe {
-                _mm_storeu_si128(halves.as_mut_ptr().cast(), _mm256_extracti128_si256::<0>(packed));
-                _mm_storeu_si128(halves.as_mut_ptr().add(8).cast(), _mm256_extracti128_si256::<1>(packed));
-            }
-            out[first..first + 4].copy_from_slice(&halves[..4]);
-            out[first + 4..first + 8].copy_from_slice(&halves[8..12]);
+            let packed = _mm256_permute4x64_epi64::<0b10_00>(_mm256_packs_epi32(rounded, rounded));
+            let out = &mut out[RESULTS * eight..][..RESULTS];
+            // SAFETY: there is room for eight results.
+            unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), _mm256_castsi256_si128(packed)) };
         }
-        super::weigh_plainly(pixels, &starts[whole..], &weights[whole * taps..], taps, &mut out[whole..]);
     }
 
-    /// Eight 16-bit numbers from one place and eight from another.
+    /// Sixteen bytes from one place and sixteen from another.
     ///
     /// # Safety
-    /// Both places hold eight numbers.
+    /// Both places hold sixteen bytes.
     #[target_feature(enable = "avx2")]
-    unsafe fn two(low: *const i16, high: *const i16) -> __m256i {
+    unsafe fn two<T>(low: *const T, high: *const T) -> __m256i {
         // SAFETY: promised by the caller; the loads need no alignment.
         unsafe {
             let low = _mm256_castsi128_si256(_mm_loadu_si128(low.cast()));
@@ -265,17 +328,27 @@ mod tests {
     #[test]
     fn vectors_and_plain_code_agree() {
         let pixels: Vec<i16> = (0..4000_i32).map(|n| i16::try_from(n * 7919 % 32641).expect("small")).collect();
-        for taps in [2, 8, 16, 24, 40] {
+        for taps in [1, 2, 3, 4, 5, 8, 16, 23, 40] {
             for results in [1, 7, 8, 9, 33] {
-                let starts: Vec<u32> = (0..results).map(|n: u32| n * 97 % 3900).collect();
-                let weights: Vec<i16> = (0..results as usize * taps)
-                    .map(|n| i16::try_from(n * 31 % (32768 / taps)).expect("small"))
-                    .collect();
-                let mut fast = vec![0; results as usize];
-                let mut plain = fast.clone();
-                weigh(&pixels, &Starts::new(starts.clone()), &weights, taps, &mut fast);
-                weigh_plainly(&pixels, &starts, &weights, taps, &mut plain);
-                assert_eq!(fast, plain, "{taps} taps, {results} results");
+                // Steps below one pixel, of about one and a half, and far apart.
+                for step in [57, 150, 9700] {
+                    let firsts: Vec<u32> = (0..results).map(|n: u32| n * step / 100 % 3900).collect();
+                    let weights: Vec<i16> = (0..results as usize * taps)
+                        .map(|n| i16::try_from((n + 1) * 31 % (32768 / taps)).expect("small"))
+                        .collect();
+                    let columns = Columns::new(firsts.clone(), &weights, taps);
+                    let mut fast = vec![0; columns.firsts.len()];
+                    let mut plain = fast.clone();
+                    columns.weigh(&pixels, &mut fast);
+                    columns.weigh_plainly(&pixels, &mut plain);
+                    assert_eq!(fast, plain, "{taps} taps, {results} results");
+                    // And both are what the weights say, padded or not.
+                    for (result, &first) in firsts.iter().enumerate() {
+                        let products = pixels[first as usize..].iter().zip(&weights[result * taps..][..taps]);
+                        let sum = products.map(|(&pixel, &weight)| i32::from(pixel) * i32::from(weight)).sum();
+                        assert_eq!(fast[result], rounded(sum), "{taps} taps, result {result} of {results}");
+                    }
+                }
             }
         }
     }

@@ -3,20 +3,22 @@
 //! the pixel at the edge.
 
 use crate::Filter;
-use crate::simd::{self, Starts};
+use crate::simd::{Columns, RESULTS};
 
 /// Weights along one axis for the part of the result that is kept.
 #[derive(Debug, Clone)]
 pub(crate) struct Axis {
     kind: Kind,
-    /// Source pixels that one result pixel takes, with padding.
+    /// Source pixels that one result pixel takes, at most.
     taps: usize,
-    starts: Starts,
     /// `taps` a result pixel, in multiples of 1/65536.
     weights: Vec<u16>,
-    /// `signed_taps` a result pixel, padded with zeros, in multiples of 1/32768.
-    signed: Vec<i16>,
-    signed_taps: usize,
+    /// The same in multiples of 1/32768.
+    columns: Columns,
+    /// Result pixels.
+    kept: usize,
+    /// Source pixels.
+    from: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,9 +33,6 @@ enum Kind {
     },
     Weighed,
 }
-
-/// Weights are padded with zeros to multiples of this: one vector of 16-bit numbers.
-const GROUP: usize = 8;
 
 /// Above this many source pixels for one result pixel, sums of 16 bits could overflow.
 const MOST_TAPS: usize = 256;
@@ -71,22 +70,16 @@ impl Axis {
             rows.push((start.unwrap_or(0), weights));
         }
         let taps = rows.iter().map(|(_, weights)| weights.len()).max().unwrap_or(1);
-        let signed_taps = if taps <= 2 { 2 } else { taps.next_multiple_of(GROUP) };
-        let mut starts = Vec::with_capacity(kept);
-        let mut axis = Self {
-            kind: if from == to {
-                Kind::Same { offset }
-            } else if to == 2 * from {
-                Kind::Doubled { offset }
-            } else {
-                Kind::Weighed
-            },
-            taps,
-            starts: Starts::new(Vec::new()),
-            weights: Vec::with_capacity(kept * taps),
-            signed: Vec::with_capacity(kept * signed_taps),
-            signed_taps,
+        let kind = if from == to {
+            Kind::Same { offset }
+        } else if to == 2 * from {
+            Kind::Doubled { offset }
+        } else {
+            Kind::Weighed
         };
+        let mut starts = Vec::with_capacity(kept);
+        let mut fine: Vec<u16> = Vec::with_capacity(kept * taps);
+        let mut coarse: Vec<i16> = Vec::with_capacity(kept * taps);
         for (start, weights) in rows {
             // Near the far edge the padding would lead out of the source.
             let shift = (start + taps).saturating_sub(from).min(start);
@@ -94,17 +87,35 @@ impl Axis {
             padded.extend(weights);
             padded.resize(taps, 0.0);
             starts.push(u32::try_from(start - shift).ok()?);
-            axis.weights.extend(fixed::<65536>(&padded).map(|weight| u16::try_from(weight).unwrap_or(u16::MAX)));
-            axis.signed.extend(fixed::<32768>(&padded).map(|weight| i16::try_from(weight).unwrap_or(i16::MAX)));
-            axis.signed.resize(starts.len() * signed_taps, 0);
+            fine.extend(fixed::<65536>(&padded).map(|weight| u16::try_from(weight).unwrap_or(u16::MAX)));
+            coarse.extend(fixed::<32768>(&padded).map(|weight| i16::try_from(weight).unwrap_or(i16::MAX)));
         }
-        axis.starts = Starts::new(starts);
-        Some(axis)
+        let columns = Columns::new(starts, &coarse, taps);
+        Some(Self { kind, taps, weights: fine, columns, kept, from })
     }
 
-    /// Source pixels that [`apply`](Self::apply) may touch behind the last one.
-    pub(crate) fn padding(&self) -> usize {
-        self.signed_taps
+    /// How long a row of source pixels must be for [`apply`](Self::apply); what lies behind the source counts for
+    /// nothing.
+    pub(crate) fn source_room(&self) -> usize {
+        self.columns.reach().max(self.from)
+    }
+
+    /// How long a row of result pixels must be for [`apply`](Self::apply).
+    pub(crate) fn result_room(&self) -> usize {
+        self.kept.next_multiple_of(RESULTS)
+    }
+
+    /// Result pixels.
+    pub(crate) fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// Where the result begins, if it is a part of the source as it is.
+    pub(crate) fn identity(&self) -> Option<usize> {
+        match self.kind {
+            Kind::Same { offset } => Some(offset),
+            Kind::Doubled { .. } | Kind::Weighed => None,
+        }
     }
 
     /// The first source pixel of a result pixel, and the weights from there on.
@@ -113,46 +124,45 @@ impl Axis {
         match self.kind {
             Kind::Same { offset } => (offset + result, &[u16::MAX]),
             Kind::Doubled { .. } | Kind::Weighed => {
-                (self.starts.first(result), &self.weights[result * self.taps..][..self.taps])
+                (self.columns.first(result), &self.weights[result * self.taps..][..self.taps])
             }
         }
     }
 
-    /// Weighs one row; `source` is longer than the axis by its [`padding`](Self::padding).
+    /// Weighs one row.
     #[inline(always)]
     pub(crate) fn apply(&self, source: &[i16], out: &mut [i16]) {
         match self.kind {
-            Kind::Same { offset } => out.copy_from_slice(&source[offset..][..out.len()]),
-            Kind::Doubled { offset } if offset % 2 == 0 => self.double(source, offset / 2, out),
-            Kind::Doubled { .. } | Kind::Weighed => {
-                simd::weigh(source, &self.starts, &self.signed, self.signed_taps, out);
+            Kind::Same { offset } => out[..self.kept].copy_from_slice(&source[offset..][..self.kept]),
+            Kind::Doubled { offset } if offset % 2 == 0 => {
+                double(&source[..self.from], offset / 2, &mut out[..self.kept]);
             }
+            Kind::Doubled { .. } | Kind::Weighed => self.columns.weigh(source, out),
         }
     }
+}
 
-    /// Quarters and three quarters of neighbours in turn.
-    #[inline(always)]
-    fn double(&self, source: &[i16], first: usize, out: &mut [i16]) {
-        let columns = source.len() - self.padding();
-        let mix = |near: i16, far: i16| near + ((far - near + 2) >> 2);
-        let inner = (out.len() / 2).min(columns.saturating_sub(first + 1));
-        let skipped = usize::from(first == 0);
-        if inner > skipped {
-            let [before, here, after] =
-                [0, 1, 2].map(|shift| &source[first + skipped + shift - 1..][..inner - skipped]);
-            let pairs = out[2 * skipped..2 * inner].chunks_exact_mut(2);
-            for (((pair, &before), &here), &after) in pairs.zip(before).zip(here).zip(after) {
-                pair[0] = mix(here, before);
-                pair[1] = mix(here, after);
-            }
+/// Quarters and three quarters of neighbours in turn.
+#[inline(always)]
+fn double(source: &[i16], first: usize, out: &mut [i16]) {
+    let columns = source.len();
+    let mix = |near: i16, far: i16| near + ((far - near + 2) >> 2);
+    let inner = (out.len() / 2).min(columns.saturating_sub(first + 1));
+    let skipped = usize::from(first == 0);
+    if inner > skipped {
+        let [before, here, after] = [0, 1, 2].map(|shift| &source[first + skipped + shift - 1..][..inner - skipped]);
+        let pairs = out[2 * skipped..2 * inner].chunks_exact_mut(2);
+        for (((pair, &before), &here), &after) in pairs.zip(before).zip(here).zip(after) {
+            pair[0] = mix(here, before);
+            pair[1] = mix(here, after);
         }
-        // The pixels at the edges, and an odd one at the end.
-        let clamped = |column: usize| source[column.min(columns - 1)];
-        for result in (0..(2 * skipped).min(out.len())).chain((2 * inner.max(skipped)).min(out.len())..out.len()) {
-            let here = first + result / 2;
-            let far = if result % 2 == 0 { here.saturating_sub(1) } else { here + 1 };
-            out[result] = mix(clamped(here), clamped(far));
-        }
+    }
+    // The pixels at the edges, and an odd one at the end.
+    let clamped = |column: usize| source[column.min(columns - 1)];
+    for result in (0..(2 * skipped).min(out.len())).chain((2 * inner.max(skipped)).min(out.len())..out.len()) {
+        let here = first + result / 2;
+        let far = if result % 2 == 0 { here.saturating_sub(1) } else { here + 1 };
+        out[result] = mix(clamped(here), clamped(far));
     }
 }
 
