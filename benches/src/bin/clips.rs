@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use reelnet_clips::{Crop, Decoder, Filter, FrameGeometry, FramePlan, Limits, Resize};
+use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 #[global_allocator]
@@ -44,13 +45,13 @@ fn main() -> anyhow::Result<()> {
     let (mut seconds, mut cpu_seconds) = (Vec::new(), Vec::new());
     let mut frames = 0;
     for _ in 0..task.turns {
-        let (start, cpu_start) = (Instant::now(), cpu_so_far()?);
+        let (start, cpu_start) = (Instant::now(), cpu_so_far());
         frames = 0;
         for draw in &task.draws {
             frames += fetch(&task, draw, None)?;
         }
         seconds.push(start.elapsed().as_secs_f64());
-        cpu_seconds.push(cpu_so_far()? - cpu_start);
+        cpu_seconds.push(cpu_so_far() - cpu_start);
     }
     if let (Some(path), Some(draw)) = (&task.frames_to, task.draws.last()) {
         fetch(&task, draw, Some(path))?;
@@ -74,12 +75,10 @@ fn fetch(task: &Task, clips: &[Vec<usize>], frames_to: Option<&PathBuf>) -> anyh
     Ok(clips.iter().map(|clip| clip.indices.len()).sum())
 }
 
-/// Processor time of all threads of this process, ended ones included, to a hundredth of a second.
-fn cpu_so_far() -> anyhow::Result<f64> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    let (_, fields) = stat.rsplit_once(')').context("a process has a name in brackets")?;
-    let ticks: Result<Vec<u64>, _> = fields.split_whitespace().skip(11).take(2).map(str::parse).collect();
-    Ok(ticks?.iter().sum::<u64>() as f64 / 100.0)
+/// Processor time of all threads of this process, ended ones included.
+fn cpu_so_far() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 /// The most memory that this process ever held.

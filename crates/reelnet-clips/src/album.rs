@@ -1,8 +1,9 @@
 //! Frames that are opened by number, and not walked to: a still image, the images of a folder, a WebP animation.
 
+use std::sync::Arc;
+
 use crate::animation::Animation;
 use crate::clock::Clock;
-use crate::converter::Converter;
 use crate::folder::Folder;
 use crate::harvest::Catch;
 use crate::libav::StreamFacts;
@@ -63,7 +64,7 @@ impl Album {
         }
         let mut facts = StreamFacts::of_pictures("webp", (1, 1000));
         facts.orientation = animation.orientation();
-        let still = Still { picture: animation.picture(0, watch)?, facts };
+        let still = Still { picture: Arc::new(animation.picture(0, watch)?), facts };
         let times = animation.durations().map(i64::from).scan(0, |next, duration| {
             let start = *next;
             *next += duration;
@@ -78,7 +79,6 @@ impl Album {
     pub(crate) fn show(
         &mut self,
         catch: &mut impl Catch,
-        converter: &mut Converter,
         timeline: &Timeline,
         limits: &Limits,
         watch: &Watch,
@@ -91,7 +91,7 @@ impl Album {
                 return Err(watch.verdict());
             }
             from = frame + 1;
-            match self.offer(frame, catch, converter, limits, watch) {
+            match self.offer(frame, catch, limits, watch) {
                 Ok(()) => frames_decoded += 1,
                 Err(Failure::OfFrame(detail)) => {
                     first_missing.get_or_insert((frame, detail));
@@ -108,31 +108,21 @@ impl Album {
         }
     }
 
-    fn offer(
-        &mut self,
-        frame: usize,
-        catch: &mut impl Catch,
-        converter: &mut Converter,
-        limits: &Limits,
-        watch: &Watch,
-    ) -> Result<(), Failure> {
-        let opened;
+    fn offer(&mut self, frame: usize, catch: &mut impl Catch, limits: &Limits, watch: &Watch) -> Result<(), Failure> {
         let picture = match self {
-            Self::Still(still) => &still.picture,
+            Self::Still(still) => Arc::clone(&still.picture),
             Self::Folder(folder) => {
                 let still = Still::open(&Media::path(folder.frame_path(frame)), limits, watch)
                     .map_err(|kind| Failure::new(kind, |kind| format!("`{}` {kind}", folder.name(frame))))?;
-                converter.follow(still.facts);
-                opened = still.picture;
-                &opened
+                catch.follow(still.facts).map_err(Failure::OfCall)?;
+                still.picture
             }
             Self::Animation(animation) => {
-                opened =
-                    animation.picture(frame, watch).map_err(|kind| Failure::new(kind, ClipErrorKind::to_string))?;
-                &opened
+                let picture = animation.picture(frame, watch);
+                Arc::new(picture.map_err(|kind| Failure::new(kind, ClipErrorKind::to_string))?)
             }
         };
-        catch.offer(frame, picture, converter).map_err(Failure::OfCall)
+        catch.offer(frame, picture).map_err(Failure::OfCall)
     }
 }
 

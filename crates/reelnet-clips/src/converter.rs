@@ -50,6 +50,13 @@ impl Converter {
         self.facts = facts;
     }
 
+    /// A converter with the tables of this one, which starts anew.
+    pub(crate) fn take(&mut self) -> Self {
+        let Self { facts, max_pixels, watch, scalers } = self;
+        let (facts, watch) = (facts.clone(), watch.clone());
+        Self { facts, max_pixels: *max_pixels, watch, scalers: std::mem::take(scalers) }
+    }
+
     /// If a size of earlier frames is given, this one gets the same, even if the video changed its own.
     pub(crate) fn plan(
         &self,

@@ -6,6 +6,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::album::Album;
@@ -138,6 +139,11 @@ impl Decoder {
         self.watch.set_limit(deadline);
     }
 
+    /// How many packets went into the decoder so far: with the frames that came back, what jumping and skipping save.
+    pub fn packets_decoded(&self) -> u64 {
+        self.watch.packets_decoded()
+    }
+
     /// One clip a plan, or the reason why one of them is not whole. Can be called again and again.
     ///
     /// # Errors
@@ -156,13 +162,18 @@ impl Decoder {
     /// Only wishes that no file could fulfil: a plan for another file, a geometry that does not fit.
     pub fn clips_salvaging(&mut self, plans: &[FramePlan], geometry: &FrameGeometry) -> Result<Salvage, ClipError> {
         self.watch.rearm();
-        let mut harvest = Harvest::new(plans, geometry);
+        let mut harvest = Harvest::new(plans, geometry, self.converter.take());
         let result = self
             .check_frames(plans.iter().flat_map(|plan| &plan.indices))
             .and_then(|()| self.check_geometry(geometry))
-            .and_then(|()| self.collect(&mut harvest));
+            .and_then(|()| match self.limits.decoder_threads {
+                0 | 1 => self.collect(&mut harvest),
+                _ => harvest.beside(|conveyor| self.collect(conveyor)),
+            });
+        let (clips, converter) = harvest.into_clips(self.index.timeline());
+        self.converter = converter;
         let error = self.settled(result)?;
-        Ok(Salvage { clips: harvest.into_clips(self.index.timeline()), error })
+        Ok(Salvage { clips, error })
     }
 
     /// Shows wanted frames to a visitor, each once, and keeps none: memory stays flat. They come in presentation order;
@@ -209,14 +220,16 @@ impl Decoder {
     fn visit_all(&mut self, wanted: BTreeSet<usize>, view: View<'_>) -> Result<(), ClipError> {
         self.watch.rearm();
         let timeline = self.index.timeline().clone();
-        let result =
-            self.check_frames(&wanted).and_then(|()| self.collect(&mut Visit { wanted, view, timeline, size: None }));
+        let checked = self.check_frames(&wanted);
+        let mut visit = Visit { wanted, view, timeline, converter: self.converter.take(), size: None };
+        let result = checked.and_then(|()| self.collect(&mut visit));
+        self.converter = visit.converter;
         self.settled(result)?.map_or(Ok(()), Err)
     }
 
     fn collect(&mut self, catch: &mut impl Catch) -> Result<(), ClipErrorKind> {
         match &mut self.album {
-            Some(album) => album.show(catch, &mut self.converter, self.index.timeline(), &self.limits, &self.watch),
+            Some(album) => album.show(catch, self.index.timeline(), &self.limits, &self.watch),
             None => self.walk(catch),
         }
     }
@@ -333,7 +346,7 @@ impl Decoder {
             walk.frames_decoded += 1;
             // What comes before the target was fetched, or given up, earlier.
             if frame >= target {
-                harvest.offer(frame, &picture, &mut self.converter).map_err(Detour::Failed)?;
+                harvest.offer(frame, Arc::new(picture)).map_err(Detour::Failed)?;
             }
             match frame.cmp(&target) {
                 Ordering::Less => {}
@@ -360,12 +373,14 @@ impl Decoder {
         };
         let Some(key) = key else {
             return match session {
-                Some(session) if session.is_plain() && session.is_before(target) => Ok(session),
+                Some(session) if session.is_plain() && session.is_before(target, &self.index.frames) => Ok(session),
                 _ => self.reopened(),
             };
         };
         let mut session = match session {
-            Some(session) if session.is_before(target) && self.goes_on(session.next_packet(), key) => {
+            Some(session)
+                if session.is_before(target, &self.index.frames) && self.goes_on(session.next_packet(), key) =>
+            {
                 return Ok(session);
             }
             Some(session)

@@ -16,7 +16,8 @@ pub struct Limits {
     pub max_packets: usize,
     /// Packets in a row that may go into the decoder without a frame coming out.
     pub max_packets_without_frame: usize,
-    /// Threads of one decoder. Many files side by side, each with one thread, use a machine best.
+    /// Threads of one decoder. Many files side by side, each with one thread, use a machine best. With more than one,
+    /// pictures are also resized beside the decoding, and pictures of less than 65536 pixels are decoded on one.
     pub decoder_threads: usize,
     /// Ends every running call, and those to come, as soon as somebody asks for it. By default nobody can.
     pub cancel: CancelToken,

@@ -9,7 +9,7 @@
 
 use crate::Filter;
 use crate::colour::{ColourMatrix, ColourRange};
-use crate::simd::{self, Colours, LANES};
+use crate::simd::{self, Colours};
 use crate::weights::Axis;
 
 /// One plane of a decoded picture.
@@ -90,7 +90,7 @@ impl PlanarScaler {
             self.chroma.row(u, row, u_row);
             self.chroma.row(v, row, v_row);
             let width = self.task.size[0];
-            self.colours.convert(&y_row[..width], &u_row[..width], &v_row[..width], target);
+            simd::rgb([&y_row[..width], &u_row[..width], &v_row[..width]], self.colours, target);
         }
     }
 }
@@ -112,44 +112,13 @@ impl PlaneScaler {
 /// The weighed sum of some rows from `first` on, in multiples of 1/128, from the column `left` on.
 #[inline(always)]
 fn weigh_rows(plane: Plane<'_>, first: usize, left: usize, weights: &[u16], out: &mut [i16]) {
-    const LANES: usize = 64;
     if let &[_] = weights {
         for (out, &byte) in out.iter_mut().zip(&plane.row(first)[left..]) {
             *out = i16::from(byte) << 7;
         }
-        return;
+    } else {
+        simd::blend_rows(&plane.bytes[first * plane.row_bytes + left..], plane.row_bytes, weights, out);
     }
-    // Each product is cut off, by half a unit on average.
-    let half = u16::try_from(weights.len() / 2).unwrap_or(0);
-    let mut x = 0;
-    while x < out.len() {
-        // The last block overlaps the one before it, so that there is no remainder to do one by one.
-        let lanes = LANES.min(out.len());
-        x = x.min(out.len() - lanes);
-        let mut sum = [half; LANES];
-        for (tap, &weight) in weights.iter().enumerate() {
-            let row = &plane.row(first + tap)[left + x..];
-            if let Some(row) = row.first_chunk::<LANES>().filter(|_| lanes == LANES) {
-                for (sum, &byte) in sum.iter_mut().zip(row) {
-                    *sum = sum.wrapping_add(high(u16::from(byte) << 8, weight));
-                }
-            } else {
-                for (sum, &byte) in sum[..lanes].iter_mut().zip(row) {
-                    *sum = sum.wrapping_add(high(u16::from(byte) << 8, weight));
-                }
-            }
-        }
-        for (out, sum) in out[x..x + lanes].iter_mut().zip(sum) {
-            *out = (sum >> 1).cast_signed();
-        }
-        x += lanes;
-    }
-}
-
-/// The upper half of a product: one instruction on a vector.
-#[inline(always)]
-fn high(value: u16, weight: u16) -> u16 {
-    ((u32::from(value) * u32::from(weight)) >> 16) as u16
 }
 
 impl Colours {
@@ -169,25 +138,6 @@ impl Colours {
             green_of_u: fixed(-2.0 * (1.0 - blue) * blue / green * chroma),
             green_of_v: fixed(-2.0 * (1.0 - red) * red / green * chroma),
             blue_of_u: fixed(2.0 * (1.0 - blue) * chroma),
-        }
-    }
-
-    #[inline(always)]
-    fn convert(self, y: &[i16], u: &[i16], v: &[i16], target: &mut [u8]) {
-        let width = y.len();
-        let mut x = 0;
-        while x < width {
-            let lanes = LANES.min(width);
-            // The last block overlaps the one before it, so that there is no remainder to do one by one.
-            x = x.min(width - lanes);
-            let block = |row: &[i16]| match row.get(x..x + LANES).and_then(|row| row.try_into().ok()) {
-                Some(block) => block,
-                None => std::array::from_fn(|lane| row.get(lane).copied().unwrap_or(0)),
-            };
-            let mut pixels = [0; 3 * LANES];
-            simd::rgb([block(y), block(u), block(v)], self, &mut pixels);
-            target[x * 3..(x + lanes) * 3].copy_from_slice(&pixels[..lanes * 3]);
-            x += lanes;
         }
     }
 }

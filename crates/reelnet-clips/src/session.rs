@@ -145,9 +145,10 @@ impl Session {
     }
 
     /// Whether this frame can still come out without moving back.
-    pub(crate) fn is_before(&self, frame: usize) -> bool {
-        // After an early emptying, what follows lacks the pictures that it builds on.
-        let can_go_on = self.origin != Origin::Scan && !self.emptied_early;
+    pub(crate) fn is_before(&self, frame: usize, index: &FrameIndex) -> bool {
+        // After an early emptying only what is inside comes out: what follows lacks the pictures that it builds on.
+        let went_in = || index.entries.get(frame).is_some_and(|entry| entry.decode_order < self.next_packet);
+        let can_go_on = self.origin != Origin::Scan && (!self.emptied_early || went_in());
         can_go_on && self.last_frame < Some(frame) && !self.skipped.contains(&frame)
     }
 
@@ -315,6 +316,7 @@ impl Session {
             self.can_be_emptied = self.source.starts_afresh(&packet);
         }
         self.count_silence()?;
+        self.watch.count_packet();
         self.watch
             .time(Activity::Decode, || self.decoder.send(&packet))
             .or_else(|complaint| self.complain(complaint, index))

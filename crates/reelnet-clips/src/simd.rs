@@ -116,8 +116,36 @@ fn rounded(sum: i32) -> i16 {
     ((sum + (1 << 14)) >> 15) as i16
 }
 
-/// Pixels that are turned into RGB together.
-pub(crate) const LANES: usize = 32;
+/// Weighs rows of bytes that lie `row_bytes` apart, one a weight, in multiples of 1/65536: sums in multiples of 1/128.
+///
+/// # Panics
+/// If the last row ends before `out` does.
+#[inline]
+pub(crate) fn blend_rows(bytes: &[u8], row_bytes: usize, weights: &[u16], out: &mut [i16]) {
+    assert!(!weights.is_empty() && (weights.len() - 1) * row_bytes + out.len() <= bytes.len(), "all rows are there");
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") && out.len() >= avx2::BLEND_LANES {
+        // SAFETY: the feature was just detected, and what the function asks for was just asserted.
+        unsafe { avx2::blend_rows(bytes, row_bytes, weights, out) };
+        return;
+    }
+    blend_rows_plainly(bytes, row_bytes, weights, out);
+}
+
+/// Each product is cut off, by half a unit on average.
+fn cut_off(weights: &[u16]) -> u16 {
+    u16::try_from(weights.len() / 2).unwrap_or(0)
+}
+
+fn blend_rows_plainly(bytes: &[u8], row_bytes: usize, weights: &[u16], out: &mut [i16]) {
+    for (x, out) in out.iter_mut().enumerate() {
+        let product = |(tap, &weight): (usize, &u16)| {
+            (((u32::from(bytes[tap * row_bytes + x]) << 8) * u32::from(weight)) >> 16) as u16
+        };
+        let sum = weights.iter().enumerate().map(product).fold(cut_off(weights), u16::wrapping_add);
+        *out = (sum >> 1).cast_signed();
+    }
+}
 
 /// Factors between YUV and RGB, in multiples of 1/8192.
 #[derive(Debug, Clone, Copy)]
@@ -138,22 +166,27 @@ const GREY: i16 = 128 << 7;
 const HALF: i16 = 16;
 
 /// Rows of Y, U and V, in multiples of 1/128, become pixels.
+///
+/// # Panics
+/// If the rows and the target differ in the number of pixels.
 #[inline]
-pub(crate) fn rgb(rows: [[i16; LANES]; 3], colours: Colours, pixels: &mut [u8; 3 * LANES]) {
+pub(crate) fn rgb([y, u, v]: [&[i16]; 3], colours: Colours, target: &mut [u8]) {
+    let width = y.len();
+    assert!(u.len() == width && v.len() == width && target.len() == 3 * width, "three rows and a target of one width");
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") {
-        // SAFETY: the one feature that the function needs was just detected.
-        unsafe { avx2::rgb(&rows, colours, pixels) };
+    if is_x86_feature_detected!("avx2") && width >= avx2::RGB_LANES {
+        // SAFETY: the feature was just detected, and what the function asks for was just asserted.
+        unsafe { avx2::rgb([y, u, v], colours, target) };
         return;
     }
-    rgb_plainly(&rows, colours, pixels);
+    rgb_plainly([y, u, v], colours, target);
 }
 
-fn rgb_plainly([y, u, v]: &[[i16; LANES]; 3], colours: Colours, pixels: &mut [u8; 3 * LANES]) {
-    for (lane, pixel) in pixels.chunks_exact_mut(3).enumerate() {
+fn rgb_plainly([y, u, v]: [&[i16]; 3], colours: Colours, target: &mut [u8]) {
+    for (((pixel, &y), &u), &v) in target.chunks_exact_mut(3).zip(y).zip(u).zip(v) {
         // Sums stay below 2^15: the largest is (255 + 2.2 · 128) · 32.
-        let [u, v] = [u[lane] - GREY, v[lane] - GREY];
-        let luma = product(y[lane] - colours.black, colours.luma) + HALF;
+        let [u, v] = [u - GREY, v - GREY];
+        let luma = product(y - colours.black, colours.luma) + HALF;
         pixel[0] = byte(luma + product(v, colours.red_of_v));
         pixel[1] = byte(luma + product(u, colours.green_of_u) + product(v, colours.green_of_v));
         pixel[2] = byte(luma + product(u, colours.blue_of_u));
@@ -178,12 +211,13 @@ mod avx2 {
     use std::arch::x86_64::{
         __m256i, _mm_loadu_si128, _mm_or_si128, _mm_packus_epi16, _mm_shuffle_epi8, _mm_storeu_si128, _mm256_add_epi16,
         _mm256_add_epi32, _mm256_castsi128_si256, _mm256_castsi256_si128, _mm256_extracti128_si256, _mm256_hadd_epi32,
-        _mm256_inserti128_si256, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_mulhrs_epi16, _mm256_packs_epi32,
-        _mm256_permute4x64_epi64, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setzero_si256, _mm256_shuffle_epi8,
-        _mm256_srai_epi16, _mm256_srai_epi32, _mm256_sub_epi16,
+        _mm256_inserti128_si256, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_mulhi_epu16, _mm256_mulhrs_epi16,
+        _mm256_packs_epi32, _mm256_permute2x128_si256, _mm256_permute4x64_epi64, _mm256_set1_epi16, _mm256_set1_epi32,
+        _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srai_epi16, _mm256_srai_epi32, _mm256_srli_epi16,
+        _mm256_storeu_si256, _mm256_sub_epi16, _mm256_unpackhi_epi8, _mm256_unpacklo_epi8,
     };
 
-    use super::{Colours, Columns, GREY, HALF, LANES, RESULTS, WINDOW};
+    use super::{Colours, Columns, GREY, HALF, RESULTS, WINDOW};
 
     #[target_feature(enable = "avx2")]
     pub(super) fn run<R>(work: impl FnOnce() -> R) -> R {
@@ -198,25 +232,23 @@ mod avx2 {
         for (eight, (firsts, weights)) in
             firsts.chunks_exact(RESULTS).zip(weights.chunks_exact(RESULTS * taps)).enumerate()
         {
-            // SAFETY, for all loads: eight results have eight firsts, eight times the taps of weights, and as many
-            // shuffles as they have groups; a window of eight pixels, and all pixels of a result, lie within the reach.
+            // Eight results have eight firsts, eight times the taps of weights, and as many shuffles as they have groups.
+            // SAFETY: firsts lie within the pixels, because the reach does.
             let at = |result: usize| unsafe { pixels.as_ptr().add(firsts[result] as usize) };
-            let weigh = |pixels: __m256i, place: usize| unsafe {
-                _mm256_madd_epi16(pixels, _mm256_loadu_si256(weights.as_ptr().add(place).cast()))
-            };
             let sums = match taps {
                 2 => {
                     let groups = &shuffles[2 * eight..2 * eight + 2];
-                    // SAFETY: as above.
-                    weigh(
-                        unsafe { _mm256_shuffle_epi8(two(at(0), at(4)), two(groups[0].as_ptr(), groups[1].as_ptr())) },
-                        0,
-                    )
+                    // SAFETY: a window of eight pixels from a first one on lies within the reach; there are sixteen weights.
+                    let (windows, weights) =
+                        unsafe { (two(at(0), at(4)), _mm256_loadu_si256(weights.as_ptr().cast())) };
+                    // SAFETY: a group has sixteen places.
+                    let shuffle = unsafe { two(groups[0].as_ptr(), groups[1].as_ptr()) };
+                    _mm256_madd_epi16(_mm256_shuffle_epi8(windows, shuffle), weights)
                 }
                 4 => {
                     let groups = &shuffles[4 * eight..4 * eight + 4];
                     let half = |low: usize, high: usize| {
-                        // SAFETY: as above.
+                        // SAFETY: windows as above; eight weights a group of two results, sixteen places a group.
                         let (windows, shuffle, weights) = unsafe {
                             (
                                 two(at(2 * low), at(2 * high)),
@@ -232,7 +264,7 @@ mod avx2 {
                     let mut quarters = [_mm256_setzero_si256(); 4];
                     for (result, quarter) in quarters.iter_mut().enumerate() {
                         for tap in (0..*taps).step_by(WINDOW) {
-                            // SAFETY: as above; more than four taps are a multiple of eight.
+                            // SAFETY: all pixels of a result lie within the reach; more than four taps are a multiple of eight.
                             let products = unsafe {
                                 _mm256_madd_epi16(
                                     two(at(result).add(tap), at(result + 4).add(tap)),
@@ -270,37 +302,84 @@ mod avx2 {
         }
     }
 
+    /// Bytes of each row that are weighed together.
+    pub(super) const BLEND_LANES: usize = 32;
+
+    /// # Safety
+    /// There are at least [`BLEND_LANES`] results, and all rows are at least as long.
     #[target_feature(enable = "avx2")]
-    pub(super) fn rgb(rows: &[[i16; LANES]; 3], colours: Colours, pixels: &mut [u8; 3 * LANES]) {
+    pub(super) unsafe fn blend_rows(bytes: &[u8], row_bytes: usize, weights: &[u16], out: &mut [i16]) {
+        let half = _mm256_set1_epi16(super::cut_off(weights).cast_signed());
+        let mut x = 0;
+        while x < out.len() {
+            // The last block overlaps the one before it, so that there is no remainder to do one by one.
+            x = x.min(out.len() - BLEND_LANES);
+            let [mut low, mut high] = [half; 2];
+            for (tap, &weight) in weights.iter().enumerate() {
+                let weight = _mm256_set1_epi16(weight.cast_signed());
+                // SAFETY: promised by the caller; the load needs no alignment.
+                let row = unsafe { _mm256_loadu_si256(bytes.as_ptr().add(tap * row_bytes + x).cast()) };
+                // Bytes become the upper halves of 16-bit numbers: of each sixteen the first eight, and the others.
+                let zero = _mm256_setzero_si256();
+                low = _mm256_add_epi16(low, _mm256_mulhi_epu16(_mm256_unpacklo_epi8(zero, row), weight));
+                high = _mm256_add_epi16(high, _mm256_mulhi_epu16(_mm256_unpackhi_epi8(zero, row), weight));
+            }
+            let [low, high] = [low, high].map(|sum| _mm256_srli_epi16::<1>(sum));
+            let out = &mut out[x..x + BLEND_LANES];
+            // SAFETY: there is room for two vectors of sixteen.
+            unsafe {
+                let place: *mut __m256i = out.as_mut_ptr().cast();
+                _mm256_storeu_si256(place, _mm256_permute2x128_si256::<0x20>(low, high));
+                _mm256_storeu_si256(place.add(1), _mm256_permute2x128_si256::<0x31>(low, high));
+            }
+            x += BLEND_LANES;
+        }
+    }
+
+    /// Pixels that are turned into RGB together.
+    pub(super) const RGB_LANES: usize = 16;
+
+    /// # Safety
+    /// The rows have the same length, at least [`RGB_LANES`], and the target three times as much.
+    #[target_feature(enable = "avx2")]
+    pub(super) unsafe fn rgb(rows: [&[i16]; 3], colours: Colours, target: &mut [u8]) {
         let all = |value: i16| _mm256_set1_epi16(value);
-        for half in 0..2 {
-            // SAFETY: sixteen numbers from 0 or 16 on lie within 32.
-            let load = |row: usize| unsafe { _mm256_loadu_si256(rows[row].as_ptr().add(half * 16).cast()) };
-            let y = _mm256_sub_epi16(load(0), all(colours.black));
-            let u = _mm256_sub_epi16(load(1), all(GREY));
-            let v = _mm256_sub_epi16(load(2), all(GREY));
-            let luma = _mm256_add_epi16(_mm256_mulhrs_epi16(y, all(colours.luma)), all(HALF));
-            let red = _mm256_add_epi16(luma, _mm256_mulhrs_epi16(v, all(colours.red_of_v)));
-            let blue = _mm256_add_epi16(luma, _mm256_mulhrs_epi16(u, all(colours.blue_of_u)));
+        let (black, grey, half) = (all(colours.black), all(GREY), all(HALF));
+        let [of_luma, red_of_v, green_of_u, green_of_v, blue_of_u] =
+            [colours.luma, colours.red_of_v, colours.green_of_u, colours.green_of_v, colours.blue_of_u].map(all);
+        // SAFETY: sixteen places a part and channel.
+        let places = PLACES.map(|part| part.map(|channel| unsafe { _mm_loadu_si128(channel.as_ptr().cast()) }));
+        let width = rows[0].len();
+        let mut x = 0;
+        while x < width {
+            // As in `blend_rows`.
+            x = x.min(width - RGB_LANES);
+            // SAFETY: sixteen numbers from `x` on lie within each row.
+            let [y, u, v] = rows.map(|row| unsafe { _mm256_loadu_si256(row.as_ptr().add(x).cast()) });
+            let y = _mm256_sub_epi16(y, black);
+            let u = _mm256_sub_epi16(u, grey);
+            let v = _mm256_sub_epi16(v, grey);
+            let luma = _mm256_add_epi16(_mm256_mulhrs_epi16(y, of_luma), half);
+            let red = _mm256_add_epi16(luma, _mm256_mulhrs_epi16(v, red_of_v));
+            let blue = _mm256_add_epi16(luma, _mm256_mulhrs_epi16(u, blue_of_u));
             let green = _mm256_add_epi16(
-                _mm256_add_epi16(luma, _mm256_mulhrs_epi16(u, all(colours.green_of_u))),
-                _mm256_mulhrs_epi16(v, all(colours.green_of_v)),
+                _mm256_add_epi16(luma, _mm256_mulhrs_epi16(u, green_of_u)),
+                _mm256_mulhrs_epi16(v, green_of_v),
             );
             let [red, green, blue] = [red, green, blue].map(|channel| {
                 let whole = _mm256_srai_epi16::<5>(channel);
-                _mm_packus_epi16(_mm256_extracti128_si256::<0>(whole), _mm256_extracti128_si256::<1>(whole))
+                _mm_packus_epi16(_mm256_castsi256_si128(whole), _mm256_extracti128_si256::<1>(whole))
             });
-            for (part, places) in PLACES.iter().enumerate() {
-                // SAFETY: sixteen places a channel.
-                let [of_red, of_green, of_blue] =
-                    [0, 1, 2].map(|channel: usize| unsafe { _mm_loadu_si128(places[channel].as_ptr().cast()) });
+            let target = &mut target[3 * x..3 * (x + RGB_LANES)];
+            for (part, [of_red, of_green, of_blue]) in places.into_iter().enumerate() {
                 let mixed = _mm_or_si128(
                     _mm_or_si128(_mm_shuffle_epi8(red, of_red), _mm_shuffle_epi8(green, of_green)),
                     _mm_shuffle_epi8(blue, of_blue),
                 );
-                // SAFETY: the last of six parts of sixteen bytes ends at 96.
-                unsafe { _mm_storeu_si128(pixels.as_mut_ptr().add(half * 48 + part * 16).cast(), mixed) };
+                // SAFETY: the last of three parts of sixteen bytes ends at 48.
+                unsafe { _mm_storeu_si128(target.as_mut_ptr().add(part * 16).cast(), mixed) };
             }
+            x += RGB_LANES;
         }
     }
 
@@ -364,16 +443,32 @@ mod tests {
             blue_of_u: 16525,
         };
         for seed in 0..2000_usize {
-            let row = |channel: usize| {
-                std::array::from_fn(|lane| {
-                    i16::try_from((seed * 977 + lane * 7919 + channel * 104_729) * 31 % (255 * 128)).expect("small")
-                })
+            let width = 1 + seed % 61;
+            let row = |channel: usize| -> Vec<i16> {
+                let value = |x: usize| (seed * 977 + x * 7919 + channel * 104_729) * 31 % (255 * 128);
+                (0..width).map(|x| i16::try_from(value(x)).expect("small")).collect()
             };
             let rows = [row(0), row(1), row(2)];
-            let (mut fast, mut plain) = ([0; 3 * LANES], [1; 3 * LANES]);
+            let rows = [0, 1, 2].map(|channel: usize| &rows[channel][..]);
+            let (mut fast, mut plain) = (vec![0; 3 * width], vec![1; 3 * width]);
             rgb(rows, colours, &mut fast);
-            rgb_plainly(&rows, colours, &mut plain);
+            rgb_plainly(rows, colours, &mut plain);
             assert_eq!(fast, plain);
+        }
+    }
+
+    #[test]
+    fn blended_rows_agree_too() {
+        let bytes: Vec<u8> = (0..40 * 200_u32).map(|n| u8::try_from(n * 7919 % 251).expect("a byte")).collect();
+        for taps in [1, 2, 3, 7, 16, 39] {
+            for width in [1, 31, 32, 33, 100, 131] {
+                let weights: Vec<u16> =
+                    (0..taps).map(|tap| u16::try_from((tap * 37 + 11) % (65535 / taps)).expect("small")).collect();
+                let (mut fast, mut plain) = (vec![0; width], vec![1; width]);
+                blend_rows(&bytes[60..], 200, &weights, &mut fast);
+                blend_rows_plainly(&bytes[60..], 200, &weights, &mut plain);
+                assert_eq!(fast, plain, "{taps} rows of {width}");
+            }
         }
     }
 }

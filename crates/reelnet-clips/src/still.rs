@@ -1,6 +1,7 @@
 //! One image: the first packet of a file, decoded.
 
 use std::io::Cursor;
+use std::sync::Arc;
 
 use crate::libav::{FrameDecoder, Picture, ReadFailure, Received, Source, StreamFacts};
 use crate::media::Media;
@@ -10,7 +11,7 @@ use crate::{ClipErrorKind, Limits, animation, jpeg};
 
 /// An image's picture, and what its file says about it.
 pub(crate) struct Still {
-    pub(crate) picture: Picture,
+    pub(crate) picture: Arc<Picture>,
     pub(crate) facts: StreamFacts,
 }
 
@@ -56,7 +57,7 @@ impl Still {
             Ok(decoder.receive())
         });
         match received.map_err(undecodable)? {
-            Received::Picture(picture) if !picture.is_damaged() => Ok(Self { picture, facts }),
+            Received::Picture(picture) if !picture.is_damaged() => Ok(Self { picture: Arc::new(picture), facts }),
             Received::Damage(detail) => Err(undecodable(detail)),
             Received::Picture(_) | Received::NeedsInput | Received::End => {
                 Err(undecodable("the picture is incomplete".to_string()))

@@ -1,10 +1,11 @@
 //! Frames one at a time, in presentation order, without keeping any: for hashing, checking and copying whole files.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::converter::Converter;
 use crate::harvest::Catch;
-use crate::libav::Picture;
+use crate::libav::{Picture, StreamFacts};
 use crate::{ClipErrorKind, FrameGeometry, Timeline};
 
 /// One converted frame.
@@ -48,6 +49,7 @@ pub(crate) struct Visit<'wish> {
     pub(crate) wanted: BTreeSet<usize>,
     pub(crate) view: View<'wish>,
     pub(crate) timeline: Timeline,
+    pub(crate) converter: Converter,
     pub(crate) size: Option<[u32; 2]>,
 }
 
@@ -60,17 +62,22 @@ impl Catch for Visit<'_> {
         self.wanted.contains(&frame)
     }
 
-    fn offer(&mut self, frame: usize, picture: &Picture, converter: &mut Converter) -> Result<(), ClipErrorKind> {
+    fn follow(&mut self, facts: StreamFacts) -> Result<(), ClipErrorKind> {
+        self.converter.follow(facts);
+        Ok(())
+    }
+
+    fn offer(&mut self, frame: usize, picture: Arc<Picture>) -> Result<(), ClipErrorKind> {
         if !self.wanted.remove(&frame) {
             return Ok(());
         }
         let pts_seconds = self.timeline.pts_seconds(frame);
         match &mut self.view {
             View::Rgb(geometry, bytes, visitor) => {
-                let conversion = converter.plan(picture, geometry, self.size)?;
+                let conversion = self.converter.plan(&picture, geometry, self.size)?;
                 let size = *self.size.get_or_insert(conversion.layout.size);
                 bytes.resize(size[0] as usize * size[1] as usize * 3, 0);
-                converter.convert(picture, &conversion, bytes)?;
+                self.converter.convert(&picture, &conversion, bytes)?;
                 visitor(RgbFrame { index: frame, pts_seconds, size, bytes });
             }
             View::Native(bytes, visitor) => {

@@ -19,6 +19,7 @@ pub(crate) struct Watch {
 struct Shared {
     expires_after_nanos: AtomicU64,
     spent_nanos: [AtomicU64; 3],
+    packets_decoded: AtomicU64,
 }
 
 /// What a decoder does with its time.
@@ -50,7 +51,11 @@ impl std::ops::AddAssign for TimeSpent {
 
 impl Watch {
     pub(crate) fn start(limits: &Limits) -> Self {
-        let shared = Shared { expires_after_nanos: AtomicU64::new(u64::MAX), spent_nanos: Default::default() };
+        let shared = Shared {
+            expires_after_nanos: AtomicU64::new(u64::MAX),
+            spent_nanos: Default::default(),
+            packets_decoded: AtomicU64::new(0),
+        };
         let cancel = limits.cancel.clone();
         let watch = Self { origin: Instant::now(), shared: Arc::new(shared), limit: limits.deadline, cancel };
         watch.rearm();
@@ -89,6 +94,14 @@ impl Watch {
         let result = work();
         self.shared.spent_nanos[activity as usize].fetch_add(nanos(start.elapsed()), Ordering::Relaxed);
         result
+    }
+
+    pub(crate) fn count_packet(&self) {
+        self.shared.packets_decoded.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn packets_decoded(&self) -> u64 {
+        self.shared.packets_decoded.load(Ordering::Relaxed)
     }
 
     pub(crate) fn spent(&self) -> TimeSpent {

@@ -4,6 +4,7 @@
 mod about;
 mod codec;
 mod log;
+mod pages;
 mod picture;
 mod scaler;
 mod source;
@@ -14,6 +15,7 @@ pub use log::initialise;
 
 pub(crate) use codec::{FrameDecoder, Received};
 pub(crate) use log::early_end;
+pub(crate) use pages::prefer_large_pages;
 pub(crate) use picture::Picture;
 pub(crate) use scaler::{RgbImage, Scaler};
 pub(crate) use source::{ReadFailure, Source};

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use reelnet_clips::{Decoder, FramePlan, Limits};
+use reelnet_clips::{Crop, Decoder, Filter, FrameGeometry, FramePlan, Limits, Resize};
 use sha2::{Digest as _, Sha256};
 
 use crate::barcode::{ffmpeg, folder, native, number, numbered, open, plan, video};
@@ -184,4 +184,55 @@ fn raw_numbers_are_what_was_written() {
     let size = frames.len() / COUNT;
     let different: std::collections::HashSet<&[u8]> = frames.chunks(size).collect();
     assert_eq!(different.len(), COUNT);
+}
+
+#[test]
+fn what_is_inside_an_emptied_decoder_is_not_decoded_again() {
+    let folder = folder();
+    let options = "-c:v libx264 -pix_fmt yuv420p -g 600 -bf 3 -x264-params b-adapt=0:scenecut=0";
+    let path = video(folder.path(), "deep.mp4", COUNT, options);
+    for decoder_threads in [1, 2] {
+        let limits = Limits { decoder_threads, ..Limits::default() };
+        let mut decoder = Decoder::open(&path, &limits).expect("a sound file");
+        let clips = decoder.clips(&[plan(20..40)], &native()).expect("all frames are there");
+        assert_eq!(clips[0].indices, (20..40).collect::<Vec<usize>>());
+        // Frame 39 needs at most the two packets that are shown behind it; nothing needs a second pass.
+        assert!(decoder.packets_decoded() <= 43, "{} packets for 40 frames", decoder.packets_decoded());
+    }
+}
+
+#[test]
+fn threads_change_no_pixel() {
+    let folder = folder();
+    let path =
+        video(folder.path(), "threads.mp4", COUNT, "-vf scale=512:256 -c:v libx264 -pix_fmt yuv420p -g 12 -bf 3");
+    let geometry = FrameGeometry { resize: Resize::ShorterSide(100), crop: Crop::None, filter: Filter::Bilinear };
+    let plans = [plan((0..COUNT).step_by(3)), plan([7, 7, 3, 59, 7]), plan([])];
+    let mut results = [1, 2, 5].map(|decoder_threads| {
+        let limits = Limits { decoder_threads, ..Limits::default() };
+        Decoder::open(&path, &limits).and_then(|mut decoder| decoder.clips(&plans, &geometry)).expect("a sound file")
+    });
+    let [one, others @ ..] = &mut results;
+    for other in others {
+        for (one, other) in one.iter().zip(other.iter()) {
+            assert_eq!((&one.indices, &one.frames), (&other.indices, &other.frames));
+        }
+    }
+}
+
+#[test]
+fn a_geometry_that_fits_no_picture_is_refused_by_threads_too() {
+    let folder = folder();
+    let path = video(folder.path(), "small.mp4", COUNT, "-c:v libx264 -pix_fmt yuv420p -g 12");
+    let geometry = FrameGeometry {
+        resize: Resize::Native,
+        crop: Crop::Centre { width: 500, height: 500 },
+        filter: Filter::Bilinear,
+    };
+    let limits = Limits { decoder_threads: 2, ..Limits::default() };
+    let mut decoder = Decoder::open(&path, &limits).expect("a sound file");
+    let error = decoder.clips(&[plan(0..5)], &geometry).expect_err("a crop larger than the picture");
+    assert_eq!(error.kind.name(), "crop_too_large");
+    // The decoder is as good as before.
+    assert!(decoder.clips(&[plan(0..5)], &native()).is_ok());
 }
