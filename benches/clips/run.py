@@ -1,13 +1,16 @@
 """Runs the clip benchmark: our sampler and its peers, the same tasks, interleaved, in one go.
 
-run.py --ours BINARY --files FOLDER --out FOLDER [--rounds 3] [--quick]
+run.py --ours BINARY --files FOLDER --out FOLDER [--rounds 3] [--cases abcd] [--names small.mp4,...] [--threads 1,2]
 
 A task names frames by number, so everybody fetches the same ones; the pixels that come back are compared with those of
-`ffmpeg` itself, and a peer that returns other frames is marked. The time of a task is the shortest of all rounds: on a
-machine that others use too, everything but the work itself only ever adds time.
+`ffmpeg` itself, and a peer that returns other frames is marked and is nobody's rival. The time of a task is the shortest
+turn of all rounds, in which everybody takes turns: on a machine that others use too, everything but the work itself only
+ever adds time. Rows that an earlier run left in the output folder are kept unless they are measured again, so a run can
+be cut into pieces.
 """
 
 import argparse
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -23,6 +26,12 @@ HERE = pathlib.Path(__file__).parent
 PEERS = ["decord", "pyav", "torchcodec", "video-reader-rs"]
 SHORT = ["small.mp4", "k340.mp4", "hd720.mp4", "hd1080.mp4"]
 
+# 200 draws of case (b), more of them where a draw is short.
+DRAWS = {"small.mp4": 60, "k340.mp4": 60, "hd720.mp4": 30, "hd1080.mp4": 20, "long.mp4": 30}
+
+# How often a program does its task before it is asked for its shortest time.
+TURNS = {"a": 1, "b": 1, "c": 1, "d": 1}
+
 
 def probe(path):
     fields = "stream=width,height,nb_read_packets"
@@ -37,7 +46,7 @@ def shorter_side(width, height, target=256):
     return (target, longer) if width < height else (longer, target)
 
 
-def tasks(folder, quick):
+def tasks(folder):
     """(case, file, draws, size): what the issue asks for, with seeded random draws."""
     for name in [*SHORT, "long.mp4"]:
         width, height, frames = probe(folder / name)
@@ -51,7 +60,7 @@ def tasks(folder, quick):
         yield "a", name, [uniform], size
         generator = random.Random(name)
         draws = []
-        for _ in range(5 if quick else 50):
+        for _ in range(DRAWS[name]):
             first = generator.randrange(frames - 62)
             draws.append([[first + 2 * step for step in range(32)]])
         yield "b", name, draws, size
@@ -96,6 +105,54 @@ def verify(data, expected, numbers):
     return worst, wrong
 
 
+def measure(program, task, scratch, environment):
+    """What one program says about one task, or why it did not do it."""
+    out = scratch / "out.json"
+    (scratch / "task.json").write_text(json.dumps(task))
+    done = subprocess.run([*program, scratch / "task.json", out], env=environment, capture_output=True, text=True)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"it ended with code {done.returncode}"]
+        return {"error": lines[-1][:200]}
+    return json.loads(out.read_text())
+
+
+def add(result, answer):
+    """Keeps the shortest turn and the largest memory of all rounds."""
+    if "error" in answer:
+        result["error"] = answer["error"]
+        return
+    for key in ("seconds", "cpu_seconds"):
+        result[key] = min([*answer[key], result.get(key) or float("inf")])
+    result["frames"] = answer["frames"]
+    if "peak_bytes" in answer:
+        result["peak_megabytes"] = max(round(answer["peak_bytes"] / 1e6), result.get("peak_megabytes", 0))
+
+
+def compare(row, case, draws, task, programs, rounds, scratch):
+    """Fills a row: everybody's turns, round after round, then everybody's frames."""
+    numbers = [frame for clip in draws[-1] for frame in clip]
+    width, height, _ = probe(task["file"])
+    expected = reference(task["file"], task["size"] or (width, height), numbers)
+    turns = TURNS[case] * (3 if row["file"] in SHORT[:2] and case != "b" else 1)
+    for _ in range(rounds):
+        for who, (program, environment) in programs.items():
+            result = row["results"].setdefault(who, {"seconds": None})
+            if "error" not in result:
+                add(result, measure(program, task | {"draws": draws, "turns": turns, "frames_to": None}, scratch, environment))
+    for who, (program, environment) in programs.items():
+        result = row["results"][who]
+        if "error" in result:
+            continue
+        frames = scratch / "frames.raw"
+        # The comparison holds further copies of the frames, so it has a process of its own.
+        answer = measure(program, task | {"draws": draws[-1:], "turns": 0, "frames_to": str(frames)}, scratch, environment)
+        if "error" in answer:
+            result["error"] = answer["error"]
+            continue
+        worst, wrong = verify(np.fromfile(frames, np.uint8), expected, numbers)
+        result |= {"worst_mean_difference": round(worst, 2), "wrong_frames": wrong}
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--ours", required=True)
@@ -105,63 +162,53 @@ def main():
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--cases", default="abcd")
     parser.add_argument("--names", default="")
-    parser.add_argument("--peers", default=",".join(PEERS))
-    parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
-    everyone = ["reelnet", *filter(None, arguments.peers.split(","))]
-    rows = []
-    environment = dict(os.environ)
+    everyone = ["reelnet", *PEERS]
+    programs = {who: ([sys.executable, HERE / "peers.py", who], None) for who in PEERS}
+    programs = {"reelnet": ([arguments.ours], None)} | programs
     # The wheel of video-reader-rs finds its own libraries only this way.
     for site in map(pathlib.Path, sys.path):
         if (site / "video_reader_rs.libs").is_dir():
-            environment["LD_LIBRARY_PATH"] = str(site / "video_reader_rs.libs")
+            environment = dict(os.environ) | {"LD_LIBRARY_PATH": str(site / "video_reader_rs.libs")}
+            programs["video-reader-rs"] = (programs["video-reader-rs"][0], environment)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    results = arguments.out / "clips.json"
+    rows = json.loads(results.read_text())["rows"] if results.exists() else []
     with tempfile.TemporaryDirectory() as scratch:
-        scratch = pathlib.Path(scratch)
-        for case, name, draws, size in tasks(arguments.files, arguments.quick):
+        for case, name, draws, size in tasks(arguments.files):
             if case not in arguments.cases or (arguments.names and name not in arguments.names.split(",")):
                 continue
-            width, height, _ = probe(arguments.files / name)
-            numbers = [frame for clip in draws[-1] for frame in clip]
-            expected = reference(arguments.files / name, size or (width, height), numbers)
+            path = arguments.files / name
+            width, height, _ = probe(path)
             for threads in map(int, arguments.threads.split(",")):
-                row = {"case": case, "file": name, "video": f"{width}x{height}", "threads": threads, "results": {}}
-                turns = {"a": 3, "b": 1, "c": 1, "d": 1}[case] * (4 if name in SHORT[:2] else 1)
-                for turn in range(arguments.rounds):
-                    for who in everyone:
-                        out, frames = scratch / "out.json", scratch / "frames.raw"
-                        task = {"file": str(arguments.files / name), "draws": draws, "size": size, "threads": threads}
-                        # The first turn of a process also loads libraries and fills caches.
-                        task |= {"turns": turns, "frames_to": str(frames) if turn == 0 else None}
-                        (scratch / "task.json").write_text(json.dumps(task))
-                        program = [arguments.ours] if who == "reelnet" else [sys.executable, HERE / "peers.py", who]
-                        extra = environment if who == "video-reader-rs" else None
-                        command = [*program, scratch / "task.json", out]
-                        done = subprocess.run(command, env=extra, capture_output=True, text=True)
-                        result = row["results"].setdefault(who, {"seconds": None})
-                        if done.returncode:
-                            result["error"] = done.stderr.strip().splitlines()[-1:]
-                            continue
-                        answer = json.loads(out.read_text())
-                        for key in ("seconds", "cpu_seconds"):
-                            # The mean of the turns of one process; 1/100 s is the grain of processor time.
-                            mean = sum(answer[key]) / turns
-                            result[key] = min(mean, result.get(key) or mean)
-                        if turn == 0:
-                            result["frames"] = answer["frames"]
-                            worst, wrong = verify(np.fromfile(frames, np.uint8), expected, numbers)
-                            result |= {"worst_mean_difference": round(worst, 2), "wrong_frames": wrong}
-                        else:
-                            # The first turn also holds the comparison's frames.
-                            result["peak_megabytes"] = round(answer["peak_bytes"] / 1e6)
+                row = {"case": case, "file": name, "video": f"{width}x{height}", "threads": threads}
+                rows = [other for other in rows if any(other[key] != row[key] for key in ("case", "file", "threads"))]
+                row |= {"rounds": arguments.rounds, "draws": len(draws), "results": {}}
+                task = {"file": str(path), "size": size, "threads": threads}
+                compare(row, case, draws, task, programs, arguments.rounds, pathlib.Path(scratch))
                 rows.append(row)
+                rows.sort(key=lambda row: (row["case"], row["threads"], [*SHORT, "long.mp4"].index(row["file"])))
                 print(line(row, everyone), flush=True)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    versions = subprocess.check_output([sys.executable, "-m", "pip", "freeze"], text=True).split()
-    peers = [word for word in versions if word.split("==")[0] in ("decord", "av", "torchcodec", "video_reader-rs", "torch")]
-    machine = {"machine": platform.machine(), "cpu": cpu(), "cores": os.cpu_count(), "python": platform.python_version()}
-    report = {"machine": machine, "peers": peers, "rounds": arguments.rounds, "rows": rows}
-    (arguments.out / "clips.json").write_text(json.dumps(report, indent=1) + "\n")
-    (arguments.out / "clips.md").write_text(table(report, everyone))
+                report = {"machine": machine(), "peers": peers(), "rows": rows}
+                results.write_text(json.dumps(report, indent=1) + "\n")
+                (arguments.out / "clips.md").write_text(table(report, everyone))
+
+
+def machine():
+    ffmpeg = subprocess.check_output(["ffmpeg", "-version"], text=True).split()[2]
+    return {
+        "machine": platform.machine(),
+        "cpu": cpu(),
+        "cores": os.cpu_count(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "ffmpeg": ffmpeg,
+    }
+
+
+def peers():
+    names = ["decord", "av", "torchcodec", "video-reader-rs", "torch"]
+    return [f"{name}=={importlib.metadata.version(name)}" for name in names]
 
 
 def cpu():
@@ -172,28 +219,31 @@ def cpu():
 
 
 def ratio(row, key):
-    peers = [result[key] for who, result in row["results"].items() if who != "reelnet" and good(result)]
-    ours = row["results"]["reelnet"][key]
-    return min(peers) / ours if peers and ours else float("nan")
+    rivals = [result[key] for who, result in row["results"].items() if who != "reelnet" and good(result)]
+    ours = row["results"]["reelnet"].get(key)
+    return min(rivals) / ours if rivals and ours else float("nan")
 
 
 def good(result):
-    return bool(result["seconds"]) and not result.get("wrong_frames")
+    return bool(result.get("seconds")) and "error" not in result and not result.get("wrong_frames")
+
+
+def cell(result):
+    if "error" in result:
+        return f"failed: {result['error']}"
+    wrong = f", **{result['wrong_frames']} wrong frames**" if result.get("wrong_frames") else ""
+    return f"{result['seconds']:.3f} / {result['cpu_seconds']:.3f} s, {result['peak_megabytes']} MB{wrong}"
 
 
 def line(row, everyone):
-    cells = []
-    for who in everyone:
-        result = row["results"][who]
-        seconds = result["seconds"]
-        note = f"!{result['wrong_frames']}" if result.get("wrong_frames") else ""
-        cells.append(f"{who} {seconds * 1000:.0f}ms cpu {result['cpu_seconds'] * 1000:.0f}{note} d{result.get('worst_mean_difference')} {result.get('peak_megabytes')}MB" if seconds else f"{who} {result.get('error')}")
-    return f"{row['case']} {row['file']} t{row['threads']}: {ratio(row, 'seconds'):.2f}x cpu {ratio(row, 'cpu_seconds'):.2f}x | " + " | ".join(cells)
+    cells = " | ".join(f"{who} {cell(row['results'][who])}" for who in everyone)
+    times = f"{ratio(row, 'seconds'):.2f}x, cpu {ratio(row, 'cpu_seconds'):.2f}x"
+    return f"{row['case']} {row['file']} {row['threads']} threads: {times} | {cells}"
 
 
 TITLES = {
     "a": "10 uniform clips of 8 frames, step 8, shorter side 256",
-    "b": "one random clip of 32 frames, step 2, shorter side 256, file opened for each draw",
+    "b": "one random clip of 32 frames, step 2, shorter side 256; the file is opened for each draw, 200 draws over all files",
     "c": "all frames at the video's own size",
     "d": "16 single frames at random times of a 5-minute video with 250-frame groups, shorter side 256",
 }
@@ -202,9 +252,10 @@ TITLES = {
 def table(report, everyone):
     machine = report["machine"]
     lines = [f"# Clip sampler, {machine['cpu']}, {machine['cores']} cores", ""]
-    lines += [f"Peers: {', '.join(report['peers'])}. Seconds are the shortest of {report['rounds']} interleaved rounds."]
-    lines += ["`×` is the best peer's time divided by ours, `× CPU` the same of processor time, which other work on the"]
-    lines += ["machine disturbs less. MB is the peak memory of the whole process.", ""]
+    lines += [f"Linux {machine['kernel']}, Python {machine['python']}, FFmpeg {machine['ffmpeg']} (ours); {', '.join(report['peers'])}."]
+    lines += ["A cell is wall time / processor time, and the peak memory of the whole process; the times are those of the"]
+    lines += ["shortest turn. `×` is the best peer's wall time divided by ours, `× CPU` the same of processor time. A peer whose"]
+    lines += ["frames are not those that were asked for is marked, and is not compared with.", ""]
     for case, title in TITLES.items():
         rows = [row for row in report["rows"] if row["case"] == case]
         if not rows:
@@ -212,16 +263,10 @@ def table(report, everyone):
         lines += [f"## ({case}) {title}", "", "| file | video | threads | × | × CPU | " + " | ".join(everyone) + " |"]
         lines += ["|---|---|---|---|---|" + "---|" * len(everyone)]
         for row in rows:
-            cells = []
-            for who in everyone:
-                result = row["results"][who]
-                if not result["seconds"]:
-                    cells.append("failed")
-                    continue
-                wrong = f", {result['wrong_frames']} wrong frames" if result.get("wrong_frames") else ""
-                cells.append(f"{result['seconds']:.3f} s, {result['cpu_seconds']:.3f} s CPU, {result.get('peak_megabytes')} MB{wrong}")
-            head = f"| {row['file']} | {row['video']} | {row['threads']} | {ratio(row, 'seconds'):.2f} | {ratio(row, 'cpu_seconds'):.2f} | "
-            lines.append(head + " | ".join(cells) + " |")
+            head = [row["file"], row["video"], str(row["threads"])]
+            head += [f"{ratio(row, 'seconds'):.2f}", f"{ratio(row, 'cpu_seconds'):.2f}"]
+            cells = [cell(row["results"][who]) for who in everyone]
+            lines.append("| " + " | ".join(head + cells) + " |")
         lines.append("")
     return "\n".join(lines)
 
