@@ -27,7 +27,7 @@ pub struct Salvage {
 /// What decoding a file from its start to its end has shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Soundness {
-    /// Sound frames that came out of the decoder.
+    /// Frames that came out of the decoder, those included that build on damage and are therefore in no clip.
     pub frames: usize,
     /// Why others did not come, or what the packets say is missing. `None` for a sound file.
     pub error: Option<ClipError>,

@@ -17,7 +17,7 @@ use crate::libav::Source;
 use crate::media::Media;
 use crate::packets::{Identity, KeyPacket};
 use crate::session::{Decoded, Everything, Session, Stop, Wish};
-use crate::visit::{NativeFrame, RgbFrame, View, Visit};
+use crate::visit::{Arrivals, NativeFrame, RgbFrame, View, Visit};
 use crate::watch::{TimeSpent, Watch};
 use crate::{Clip, ClipError, ClipErrorKind, FrameGeometry, FramePlan, Limits, MediaIndex, Salvage, Soundness};
 
@@ -208,13 +208,13 @@ impl Decoder {
     /// # Errors
     /// If FFmpeg fails for a reason that is not the file's fault. Damage, and the deadline, are part of the answer.
     pub fn check(&mut self) -> Result<Soundness, ClipError> {
-        let mut frames = 0;
-        let error = match self.visit_all((0..self.index.frames()).collect(), View::Arrival(&mut || frames += 1)) {
+        let mut arrivals = Arrivals::default();
+        let error = match self.visit_all((0..self.index.frames()).collect(), View::Arrival(&mut arrivals)) {
             Ok(()) => self.index.info.damage().map(|kind| ClipError::new(self.media.name(), kind)),
             Err(error) if error.kind.spares_frames() => Some(error),
             Err(error) => return Err(error),
         };
-        Ok(Soundness { frames, error })
+        Ok(Soundness { frames: arrivals.count(), error })
     }
 
     fn visit_all(&mut self, wanted: BTreeSet<usize>, view: View<'_>) -> Result<(), ClipError> {
@@ -332,12 +332,16 @@ impl Decoder {
                 Shortcuts::Forbidden => session.next_frame(index, &Everything),
             };
             let decoded = decoded.map_err(|stop| self.detour(stop))?;
-            let Some(Decoded { picture, frame }) = decoded else {
+            let Some(Decoded { picture, frame, is_sound }) = decoded else {
                 return Err(because(session, "the stream ends before this frame"));
             };
             let Some(frame) = frame else { continue };
             walk.last_frame = Some(frame);
-            if picture.is_damaged() {
+            if !is_sound {
+                if !picture.is_damaged() {
+                    walk.frames_decoded += 1;
+                    harvest.doubt(frame);
+                }
                 if frame == target {
                     return Err(because(session, "the frame is damaged"));
                 }

@@ -102,7 +102,7 @@ pub enum ClipErrorKind {
     Corrupt {
         /// Time of the first wanted frame that is missing, after the first frame of the file.
         seconds: f64,
-        /// Sound frames that were there before the damage was met.
+        /// Frames that came out of the decoder, those included that build on damage.
         frames_decoded: usize,
         /// FFmpeg's words, or ours.
         detail: String,

@@ -22,6 +22,9 @@ pub(crate) trait Catch {
     /// From now on pictures come from another stream.
     fn follow(&mut self, facts: StreamFacts) -> Result<(), ClipErrorKind>;
 
+    /// A frame came out that builds on damage. It does not count as come.
+    fn doubt(&mut self, _frame: usize) {}
+
     /// Converts a frame, if it is wanted, and puts it where it belongs.
     fn offer(&mut self, frame: usize, picture: Arc<Picture>) -> Result<(), ClipErrorKind>;
 }

@@ -23,6 +23,7 @@ mod colour;
 mod converter;
 mod cubic;
 mod decoder;
+mod doubts;
 mod error;
 mod folder;
 mod gate;

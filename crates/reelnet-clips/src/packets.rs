@@ -123,7 +123,12 @@ impl FrameIndex {
         let first_pts = usable.first()?.pts?;
         let mut entries = Vec::with_capacity(usable.len());
         let mut keys = Vec::new();
+        // From damage on, until a picture is whole without it: what is shown before this time.
+        let mut unsound_before = None;
         for (record, decode_order) in usable.iter().zip(decode_from..) {
+            if record.role == Role::Damaged && record.reference == Reference::Possible {
+                unsound_before = Some(i64::MAX);
+            }
             let pts = match (record.pts, record.role) {
                 (Some(pts), _) => pts,
                 (None, Role::Shown) => return None,
@@ -131,9 +136,11 @@ impl FrameIndex {
             };
             if record.start == StartPoint::Key && record.role != Role::Damaged {
                 keys.push(KeyPacket { pts, dts: record.dts.unwrap_or(pts), decode_order });
+                unsound_before = unsound_before.map(|_| pts);
             }
             // Frames shown before the first key packet, but stored after it, build on pictures that are not there.
-            if record.role == Role::Shown && pts >= first_pts {
+            let is_sound = unsound_before.is_none_or(|time| pts >= time);
+            if record.role == Role::Shown && pts >= first_pts && is_sound {
                 entries.push(Entry { pts, decode_order, start: record.start, reference: record.reference });
             }
         }

@@ -7,8 +7,10 @@ use std::collections::HashSet;
 
 use ffmpeg_next as ffmpeg;
 
+use crate::doubts::Doubts;
 use crate::libav::{FrameDecoder, Picture, ReadFailure, Received, Source};
 use crate::packets::{FrameIndex, Identity, KeyPacket};
+use crate::reference::Reference;
 use crate::watch::{Activity, Watch};
 use crate::{ClipErrorKind, Limits, splice};
 
@@ -31,6 +33,7 @@ pub(crate) struct Session {
     broken: Option<String>,
     silent_packets: usize,
     complaint: Option<String>,
+    doubts: Doubts,
     /// Frames whose packets were left out.
     skipped: HashSet<usize>,
     /// Whether pictures come out even if the stream ends right behind them. Until the first packet is in, nobody knows.
@@ -84,6 +87,8 @@ pub(crate) struct Decoded {
     pub(crate) picture: Picture,
     /// `None` for a frame that the index does not know, such as one from before an edit list's start.
     pub(crate) frame: Option<usize>,
+    /// Whether neither it nor what it builds on was damaged, as far as the decoder told.
+    pub(crate) is_sound: bool,
 }
 
 /// Why no further frame comes.
@@ -123,6 +128,7 @@ impl Session {
             broken: None,
             silent_packets: 0,
             complaint: None,
+            doubts: Doubts::default(),
             skipped: HashSet::new(),
             can_be_emptied: false,
             has_started: false,
@@ -201,6 +207,7 @@ impl Session {
         self.last_frame = None;
         self.phase = Phase::Feeding;
         self.landing = landing;
+        self.doubts.jump(landing);
         self.broken = None;
         self.silent_packets = 0;
     }
@@ -223,7 +230,11 @@ impl Session {
             if self.watch.is_over() {
                 return Err(Stop::Interrupted);
             }
-            match self.watch.time(Activity::Decode, || self.decoder.receive()) {
+            let received = self.watch.time(Activity::Decode, || self.decoder.receive());
+            if self.decoder.take_complained() || matches!(received, Received::Damage(_)) {
+                self.doubt();
+            }
+            match received {
                 Received::Picture(picture) => {
                     self.silent_packets = 0;
                     if self.is_leading(&picture, index)? {
@@ -263,7 +274,20 @@ impl Session {
         if frame.is_some() {
             self.last_frame = frame;
         }
-        Decoded { picture, frame }
+        if let Some(entry) = frame.map(|frame| index.entries[frame])
+            && picture.is_damaged()
+        {
+            self.doubts.add(entry.decode_order, entry.reference);
+        }
+        let is_sound = !picture.is_damaged() && frame.is_some_and(|frame| !self.doubts.concern(frame, index));
+        Decoded { picture, frame, is_sound }
+    }
+
+    /// The decoder complained of what went in last.
+    fn doubt(&mut self) {
+        if self.doubts.complain() {
+            self.complaint.get_or_insert_with(|| "the decoder had to mend it".to_string());
+        }
     }
 
     fn feed(&mut self, index: &FrameIndex, wish: &impl Wish) -> Result<(), Stop> {
@@ -317,9 +341,17 @@ impl Session {
         }
         self.count_silence()?;
         self.watch.count_packet();
-        self.watch
-            .time(Activity::Decode, || self.decoder.send(&packet))
-            .or_else(|complaint| self.complain(complaint, index))
+        let reference = frame.map_or(Reference::Possible, |frame| index.entries[frame].reference);
+        // Behind a jump into an open group, H.264 also misses pictures that later ones only tell it to forget.
+        if !self.can_be_emptied && self.source.facts().codec == "h264" {
+            self.doubts.expect_gaps();
+        }
+        self.doubts.feed(position, reference, packet.pts());
+        let sent = self.watch.time(Activity::Decode, || self.decoder.send(&packet));
+        if self.decoder.take_complained() || sent.is_err() {
+            self.doubt();
+        }
+        sent.or_else(|complaint| self.complain(complaint, index))
     }
 
     fn count_silence(&mut self) -> Result<(), Stop> {

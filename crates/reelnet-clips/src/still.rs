@@ -56,8 +56,11 @@ impl Still {
             decoder.send_end()?;
             Ok(decoder.receive())
         });
+        let is_sound = !decoder.take_complained();
         match received.map_err(undecodable)? {
-            Received::Picture(picture) if !picture.is_damaged() => Ok(Self { picture: Arc::new(picture), facts }),
+            Received::Picture(picture) if is_sound && !picture.is_damaged() => {
+                Ok(Self { picture: Arc::new(picture), facts })
+            }
             Received::Damage(detail) => Err(undecodable(detail)),
             Received::Picture(_) | Received::NeedsInput | Received::End => {
                 Err(undecodable("the picture is incomplete".to_string()))

@@ -41,7 +41,21 @@ pub(crate) enum View<'wish> {
     Rgb(&'wish FrameGeometry, Vec<u8>, &'wish mut dyn FnMut(RgbFrame<'_>)),
     Native(Vec<u8>, &'wish mut dyn FnMut(NativeFrame<'_>)),
     /// Only that it comes.
-    Arrival(&'wish mut dyn FnMut()),
+    Arrival(&'wish mut Arrivals),
+}
+
+/// Frames that came out of the decoder.
+#[derive(Default)]
+pub(crate) struct Arrivals {
+    sound: usize,
+    /// They build on damage, and nobody gets to see them.
+    doubtful: BTreeSet<usize>,
+}
+
+impl Arrivals {
+    pub(crate) fn count(&self) -> usize {
+        self.sound + self.doubtful.len()
+    }
 }
 
 /// Frames that are handed on as they come.
@@ -67,6 +81,14 @@ impl Catch for Visit<'_> {
         Ok(())
     }
 
+    fn doubt(&mut self, frame: usize) {
+        if let View::Arrival(arrivals) = &mut self.view
+            && self.wanted.contains(&frame)
+        {
+            arrivals.doubtful.insert(frame);
+        }
+    }
+
     fn offer(&mut self, frame: usize, picture: Arc<Picture>) -> Result<(), ClipErrorKind> {
         if !self.wanted.remove(&frame) {
             return Ok(());
@@ -85,7 +107,10 @@ impl Catch for Visit<'_> {
                 let pixel_format = &picture.pixel_format_name();
                 visitor(NativeFrame { index: frame, pts_seconds, size: picture.size(), pixel_format, bytes });
             }
-            View::Arrival(visitor) => visitor(),
+            View::Arrival(arrivals) => {
+                arrivals.sound += 1;
+                arrivals.doubtful.remove(&frame);
+            }
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::threading;
 use ffmpeg_next::decoder::Opened;
+use ffmpeg_next::ffi;
 
 use super::{Picture, Source, log};
 use crate::{ClipErrorKind, Limits};
@@ -10,6 +11,7 @@ use crate::{ClipErrorKind, Limits};
 /// An opened decoder for the chosen stream of a [`Source`].
 pub(crate) struct FrameDecoder {
     opened: Opened,
+    complained: bool,
 }
 
 /// Below this size of a picture, handing packets from thread to thread costs more than it gains: at 176x144, two threads
@@ -42,6 +44,8 @@ impl FrameDecoder {
             let context = context.as_mut_ptr();
             (*context).pkt_timebase = ffmpeg::ffi::AVRational { num: numerator, den: denominator };
             (*context).has_b_frames = (*context).has_b_frames.max(i32::try_from(reordered).unwrap_or(0));
+            (*context).err_recognition |=
+                ffi::AV_EF_CRCCHECK | ffi::AV_EF_BITSTREAM | ffi::AV_EF_BUFFER | ffi::AV_EF_CAREFUL;
             (*context).max_pixels = i64::try_from(limits.max_pixels_per_frame).unwrap_or(i64::MAX);
         }
         let unsupported = || ClipErrorKind::UnsupportedCodec { codec: source.facts().codec.clone() };
@@ -50,12 +54,25 @@ impl FrameDecoder {
             .decoder()
             .open_as(codec)
             .map_err(|error| ClipErrorKind::NothingDecodable { detail: log::describe(error) })?;
-        Ok(Self { opened })
+        Ok(Self { opened, complained: false })
     }
 
     /// Feeds one packet. All pictures must have been received before.
     pub(crate) fn send(&mut self, packet: &ffmpeg::Packet) -> Result<(), String> {
-        self.opened.send_packet(packet).map_err(log::describe)
+        self.noting(|opened| opened.send_packet(packet)).map_err(log::describe)
+    }
+
+    /// Whether it complained of damage since it was asked last. With several threads it complains where nobody hears it, and
+    /// only what it marks in a picture is known.
+    pub(crate) fn take_complained(&mut self) -> bool {
+        std::mem::take(&mut self.complained)
+    }
+
+    fn noting<R>(&mut self, work: impl FnOnce(&mut Opened) -> R) -> R {
+        let before = log::decoder_errors();
+        let result = work(&mut self.opened);
+        self.complained |= log::decoder_errors() != before;
+        result
     }
 
     /// Says that no packet follows, so that pictures that were held back come out.
@@ -72,7 +89,7 @@ impl FrameDecoder {
         let Some(mut picture) = Picture::new() else {
             return Received::Damage("out of memory".to_string());
         };
-        match self.opened.receive_frame(picture.frame_mut()) {
+        match self.noting(|opened| opened.receive_frame(picture.frame_mut())) {
             Ok(()) => Received::Picture(picture),
             Err(ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN }) => Received::NeedsInput,
             Err(ffmpeg::Error::Eof) => Received::End,

@@ -28,6 +28,12 @@ pub(crate) fn early_end() -> Option<String> {
     take_complaints().filter(|line| line.contains("ended prematurely"))
 }
 
+/// How many errors FFmpeg's decoders have complained of on this thread so far. Most of what they mend on their own, and then
+/// hand out as a picture like any other, is told here and nowhere else.
+pub(super) fn decoder_errors() -> u64 {
+    capture::decoder_errors()
+}
+
 /// An FFmpeg error in words: its last complaints, or else the meaning of its code.
 pub(super) fn describe(error: ffmpeg::Error) -> String {
     take_complaints().unwrap_or_else(|| error.to_string().to_lowercase())
@@ -36,7 +42,7 @@ pub(super) fn describe(error: ffmpeg::Error) -> String {
 /// A C `va_list` argument has this shape on these machines only.
 #[cfg(all(target_arch = "x86_64", unix))]
 mod capture {
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
     use std::ffi::CStr;
 
     use super::ffi;
@@ -47,6 +53,7 @@ mod capture {
 
     thread_local! {
         static COMPLAINTS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+        static DECODER_ERRORS: Cell<u64> = const { Cell::new(0) };
     }
 
     pub(super) fn install() {
@@ -60,14 +67,29 @@ mod capture {
         (!lines.is_empty()).then(|| lines.join("; "))
     }
 
+    pub(super) fn decoder_errors() -> u64 {
+        DECODER_ERRORS.try_with(Cell::get).unwrap_or(0)
+    }
+
+    /// # Safety
+    /// The context must be null or start with a pointer to its class, as FFmpeg's log demands.
+    unsafe fn is_decoder(context: *mut libc_void) -> bool {
+        // SAFETY: promised by the caller; the class of codecs is static.
+        !context.is_null() && unsafe { *context.cast::<*const ffi::AVClass>() == ffi::avcodec_get_class() }
+    }
+
     unsafe extern "C" fn on_line(
-        _: *mut libc_void,
+        context: *mut libc_void,
         level: i32,
         format: *const std::ffi::c_char,
         arguments: *mut ffi::__va_list_tag,
     ) {
         if level & 0xff > ffi::AV_LOG_ERROR || format.is_null() {
             return;
+        }
+        // SAFETY: FFmpeg hands over what it logs for.
+        if unsafe { is_decoder(context) } {
+            let _ = DECODER_ERRORS.try_with(|errors| errors.set(errors.get() + 1));
         }
         let mut line: [std::ffi::c_char; LINE_BYTES] = [0; LINE_BYTES];
         let mut print_prefix = 0;
@@ -119,5 +141,9 @@ mod capture {
 
     pub(super) fn take() -> Option<String> {
         None
+    }
+
+    pub(super) fn decoder_errors() -> u64 {
+        0
     }
 }
