@@ -162,6 +162,46 @@ fn check(folder: &Path, name: &str, options: &str) {
     assert_eq!(found, (0..count).collect::<Vec<_>>(), "{name}");
 }
 
+/// Two recordings glued together, the second one smaller, as broadcasts do it.
+#[test]
+fn geometry_that_changes_in_mid_stream() {
+    let folder = folder();
+    for (ending, codec) in
+        [("ts", "-c:v libx264 -pix_fmt yuv420p -g 12 -bf 2"), ("h264", "-c:v libx264 -pix_fmt yuv420p -g 12")]
+    {
+        let parts = ["", "-vf scale=64:48 "].map(|scale| {
+            let name = format!("{}.{ending}", scale.len());
+            video(folder.path(), &name, COUNT, &format!("{scale}{codec}"))
+        });
+        let glued = folder.path().join(format!("glued.{ending}"));
+        let bytes = parts.each_ref().map(|part| std::fs::read(part).expect("it was made"));
+        std::fs::write(&glued, bytes.concat()).expect("there is room");
+        let expected: Vec<String> = parts.iter().flat_map(|part| expected_hashes(part)).collect();
+
+        let mut decoder = open(&glued);
+        assert_eq!(decoder.index().frames(), 2 * COUNT, "{ending}: {:?}", decoder.index().info);
+        let (mut hashes, mut sizes) = (Vec::new(), Vec::new());
+        let visitor = |frame: reelnet_clips::NativeFrame<'_>| {
+            hashes.push(hex(frame.bytes));
+            sizes.push(frame.size);
+        };
+        decoder.visit_native(0..2 * COUNT, visitor).expect("all frames decode");
+        assert!(hashes == expected, "{ending}");
+        assert_eq!((sizes[0], sizes[2 * COUNT - 1]), ([128, 64], [64, 48]), "{ending}");
+
+        // Clips have one size: that of their first frame.
+        let mut sequential = Vec::new();
+        decoder
+            .visit(0..2 * COUNT, &native(), |frame| sequential.push(frame.bytes.to_vec()))
+            .expect("all frames decode");
+        let wanted = [2, COUNT - 1, COUNT, 2 * COUNT - 1];
+        let clips = open(&glued).clips(&[plan(wanted)], &native()).expect("these frames decode");
+        for (frame, index) in clips[0].frames.outer_iter().zip(wanted) {
+            assert!(frame.as_slice().expect("contiguous") == sequential[index], "{ending}: frame {index}");
+        }
+    }
+}
+
 #[test]
 fn turned_by_the_container() {
     let folder = folder();

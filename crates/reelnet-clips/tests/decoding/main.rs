@@ -8,6 +8,7 @@ mod conformance;
 mod containers;
 mod damage;
 mod golden_images;
+mod hostile;
 mod images;
 mod isolate;
 mod loading;
