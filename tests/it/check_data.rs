@@ -64,6 +64,21 @@ fn a_folder_is_checked_and_a_second_run_goes_on() {
 }
 
 #[test]
+fn frames_that_build_on_damage_are_corrupt_and_not_short() {
+    let sandbox = Sandbox::new(REELNET);
+    let mut dog = dog();
+    let middle = dog.len() / 2;
+    for (number, byte) in dog[middle..middle + 400].iter_mut().enumerate() {
+        *byte ^= number.wrapping_mul(151).to_le_bytes()[0];
+    }
+    sandbox.write("data/mended.mp4", &dog);
+    for words in [&["check-data", "data"][..], &["check-data", "data", "--again", "--isolate"]] {
+        let ended = sandbox.run(words).expect_code(1);
+        assert!(ended.stdout.ends_with("0 ok, 0 short, 1 corrupt, 0 unreadable\n"), "{}", ended.stdout);
+    }
+}
+
+#[test]
 fn lists_keep_their_lines() {
     let sandbox = data();
     let list = "# train\ndata/a good one.mp4 17\n\n\"data/a good one.mp4\" 18\ndata/no such.mp4 3\n";

@@ -29,6 +29,8 @@ pub struct Salvage {
 pub struct Soundness {
     /// Frames that came out of the decoder, those included that build on damage and are therefore in no clip.
     pub frames: usize,
+    /// How many of these build on damage.
+    pub doubtful: usize,
     /// Why others did not come, or what the packets say is missing. `None` for a sound file.
     pub error: Option<ClipError>,
 }

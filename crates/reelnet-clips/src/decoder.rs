@@ -214,7 +214,8 @@ impl Decoder {
             Err(error) if error.kind.spares_frames() => Some(error),
             Err(error) => return Err(error),
         };
-        Ok(Soundness { frames: arrivals.count(), error })
+        let doubtful = arrivals.doubtful();
+        Ok(Soundness { frames: arrivals.sound() + doubtful, doubtful, error })
     }
 
     fn visit_all(&mut self, wanted: BTreeSet<usize>, view: View<'_>) -> Result<(), ClipError> {

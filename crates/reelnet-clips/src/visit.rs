@@ -53,8 +53,12 @@ pub(crate) struct Arrivals {
 }
 
 impl Arrivals {
-    pub(crate) fn count(&self) -> usize {
-        self.sound + self.doubtful.len()
+    pub(crate) fn sound(&self) -> usize {
+        self.sound
+    }
+
+    pub(crate) fn doubtful(&self) -> usize {
+        self.doubtful.len()
     }
 }
 

@@ -116,8 +116,13 @@ fn is_hidden(entry: &DirEntry) -> bool {
 }
 
 fn is_something_else(path: &Path) -> bool {
+    has_ending(path, &NOT_MEDIA)
+}
+
+/// Whether a name ends like this, in small letters or large ones.
+pub(crate) fn has_ending(path: &Path, endings: &[&str]) -> bool {
     let ending = path.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase);
-    ending.is_some_and(|ending| NOT_MEDIA.contains(&ending.as_str()))
+    ending.is_some_and(|ending| endings.contains(&ending.as_str()))
 }
 
 #[cfg(test)]

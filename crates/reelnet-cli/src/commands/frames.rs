@@ -1,8 +1,8 @@
 //! `reelnet frames`
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::{self, File};
-use std::io::{BufWriter, Write, stdout};
+use std::fs;
+use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use super::folder;
 use crate::args::FramesArgs;
 use crate::exit::Outcome;
-use crate::output::say;
+use crate::output::{say, write_whole};
 
 pub(crate) fn frames(args: &FramesArgs) -> anyhow::Result<Outcome> {
     if let Some(out) = &args.out {
@@ -171,8 +171,7 @@ impl<'args> Gallery<'args> {
                 let file = out.join(name);
                 // One frame can be asked for twice by its number.
                 if !file.exists() {
-                    write_png(&file, [row.width, row.height], rgb)
-                        .with_context(|| format!("cannot write `{}`", file.display()))?;
+                    write_png(&file, [row.width, row.height], rgb)?;
                 }
                 row.file = Some(file);
             }
@@ -216,16 +215,16 @@ fn row(index: usize, pts_seconds: f64, [width, height]: [u32; 2], bytes: &[u8]) 
     Row { clip: None, position: None, index, pts_seconds, width, height, sha256, pixel_format: None, file: None }
 }
 
-/// A whole file, or none: an interrupted run leaves no half of a picture under its name.
 fn write_png(file: &Path, [width, height]: [u32; 2], rgb: &[u8]) -> anyhow::Result<()> {
-    fs::create_dir_all(file.parent().unwrap_or(Path::new(".")))?;
-    let part = file.with_extension("png.part");
-    let mut encoder = png::Encoder::new(BufWriter::new(File::create(&part)?), width, height);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_compression(png::Compression::Fast);
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(rgb)?;
-    writer.finish()?;
-    Ok(fs::rename(&part, file)?)
+    let folder = file.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+    write_whole(file, |file| {
+        let mut encoder = png::Encoder::new(file, width, height);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.set_compression(png::Compression::Fast);
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(rgb)?;
+        Ok(writer.finish()?)
+    })
 }

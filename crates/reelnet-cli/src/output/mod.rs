@@ -2,8 +2,10 @@
 
 mod columns;
 mod progress;
+mod whole;
 mod words;
 
 pub(crate) use columns::{Align, Columns};
 pub(crate) use progress::Progress;
+pub(crate) use whole::write_whole;
 pub(crate) use words::say;

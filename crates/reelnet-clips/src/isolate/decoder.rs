@@ -74,8 +74,8 @@ impl<'crew> IsolatedDecoder<'crew> {
     /// Those of [`Decoder::check`](crate::Decoder::check), and [`ClipErrorKind::Crashed`].
     pub fn check(&mut self) -> Result<Soundness, ClipError> {
         match self.ask(&Request::Check { deadline: self.limits.deadline }) {
-            Ok(Answer::Checked(Ok(Checked { frames, error }))) => {
-                Ok(Soundness { frames, error: error.map(|kind| self.error(kind)) })
+            Ok(Answer::Checked(Ok(Checked { frames, doubtful, error }))) => {
+                Ok(Soundness { frames, doubtful, error: error.map(|kind| self.error(kind)) })
             }
             Ok(Answer::Checked(Err(kind))) | Err(kind) => Err(self.error(kind)),
             Ok(_) => {

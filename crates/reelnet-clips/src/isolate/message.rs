@@ -72,6 +72,7 @@ pub(super) struct Shape {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Checked {
     pub(super) frames: usize,
+    pub(super) doubtful: usize,
     pub(super) error: Option<ClipErrorKind>,
 }
 

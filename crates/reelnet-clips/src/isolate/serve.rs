@@ -49,6 +49,7 @@ pub fn serve(input: impl Read, output: impl Write) -> io::Result<()> {
                 let checked = opened(&mut decoder, deadline)?.check().map_err(|error| error.kind);
                 let checked = checked.map(|soundness| Checked {
                     frames: soundness.frames,
+                    doubtful: soundness.doubtful,
                     error: soundness.error.map(|error| error.kind),
                 });
                 send(&mut output, &Reply::Checked(checked))?;

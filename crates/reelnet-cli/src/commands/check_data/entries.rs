@@ -1,6 +1,5 @@
 //! What is to be checked: files of folders, and lines of lists.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -76,8 +75,7 @@ fn names_media(path: &Path) -> bool {
         "3gp", "apng", "avi", "bmp", "flv", "gif", "jpeg", "jpg", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg",
         "mts", "mxf", "ogg", "ogv", "png", "svg", "tif", "tiff", "ts", "vob", "webm", "webp", "wmv",
     ];
-    let ending = path.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase);
-    ending.is_some_and(|ending| MEDIA.contains(&ending.as_str()))
+    files::has_ending(path, &MEDIA)
 }
 
 /// One entry a line; empty lines and those that begin with `#` are left out.

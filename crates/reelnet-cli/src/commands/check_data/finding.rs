@@ -14,7 +14,7 @@ pub(super) struct Finding {
     pub(super) kind: Option<String>,
     /// What is wrong, for people.
     pub(super) reason: Option<String>,
-    /// Sound frames.
+    /// Frames that come out of the decoder.
     pub(super) frames: usize,
     pub(super) duration_seconds: f64,
     pub(super) is_image: bool,
@@ -70,7 +70,8 @@ impl Finding {
             Ok(checked) => checked,
             Err(error) => return Self::failed(&error),
         };
-        let whole = soundness.frames == info.frames && info.damaged_packets == 0 && info.read_error.is_none();
+        let all_sound = soundness.frames == info.frames && soundness.doubtful == 0;
+        let whole = all_sound && info.damaged_packets == 0 && info.read_error.is_none();
         let state = match &soundness.error {
             None => State::Sound,
             Some(error) if error.kind == ClipErrorKind::Cancelled => return None,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -57,24 +57,25 @@ impl Journal {
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
         let path = folder.join(FILE);
         let told = || format!("cannot write `{}`", path.display());
-        let lock = File::options().create(true).append(true).open(&path).with_context(told)?;
+        let mut file = File::options().create(true).append(true).open(&path).with_context(told)?;
         ensure!(
-            lock.try_lock().is_ok(),
+            file.try_lock().is_ok(),
             "another reelnet is at work in `{}`; wait for it, or name another folder with --out",
             folder.display()
         );
         let header =
             Header { reelnet: env!("CARGO_PKG_VERSION").to_owned(), ffmpeg: reelnet_clips::ffmpeg_version().release };
-        let text = if again { String::new() } else { String::from_utf8_lossy(&fs::read(&path)?).into_owned() };
-        let known = known(&text, &header);
-        // In place, under the lock: a half line at the end of a killed run goes away.
-        lock.set_len(0).with_context(told)?;
-        let mut journal = Self { file: lock, path, known };
-        journal.write(&header)?;
-        let lines: Vec<Line> = journal.known.values().cloned().collect();
-        for line in lines {
-            journal.write(&line)?;
+        let text = fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let text = String::from_utf8_lossy(&text);
+        if !again && let Some(known) = known(&text, &header) {
+            // What comes next begins a line, even behind the half line of a killed run.
+            let half = if text.ends_with('\n') { "" } else { "\n" };
+            file.write_all(half.as_bytes()).with_context(told)?;
+            return Ok(Self { file, path, known });
         }
+        file.set_len(0).with_context(told)?;
+        let mut journal = Self { file, path, known: HashMap::new() };
+        journal.write(&header)?;
         Ok(journal)
     }
 
@@ -96,15 +97,13 @@ impl Journal {
     }
 }
 
-/// The findings of a journal that these programs made. A line that cannot be read was not finished.
-fn known(text: &str, header: &Header) -> HashMap<String, Line> {
+/// The findings of a journal that these programs made. A line that cannot be read was not finished; of several lines about
+/// a file, the last one counts.
+fn known(text: &str, header: &Header) -> Option<HashMap<String, Line>> {
     let mut lines = text.lines();
-    let made_by = lines.next().and_then(|line| serde_json::from_str::<Header>(line).ok());
-    if made_by.as_ref() != Some(header) {
-        return HashMap::new();
-    }
+    let made_by = serde_json::from_str::<Header>(lines.next()?).ok()?;
     let lines = lines.filter_map(|line| serde_json::from_str::<Line>(line).ok());
-    lines.map(|line| (line.path.clone(), line)).collect()
+    (made_by == *header).then(|| lines.map(|line| (line.path.clone(), line)).collect())
 }
 
 /// A path from the root on, so that runs from other folders find it.
@@ -114,20 +113,6 @@ fn key(path: &Path) -> String {
         Some(text) => text.to_owned(),
         None => path.as_os_str().as_encoded_bytes().escape_ascii().to_string(),
     }
-}
-
-/// Writes a file whole, or leaves what was there.
-pub(super) fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let told = || format!("cannot write `{}`", path.display());
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    let mut file = BufWriter::new(File::create(&part).with_context(told)?);
-    write(&mut file).with_context(told)?;
-    file.into_inner()
-        .map_err(std::io::IntoInnerError::into_error)
-        .and_then(|file| file.sync_all())
-        .with_context(told)?;
-    fs::rename(&part, path).with_context(told)
 }
 
 #[cfg(test)]

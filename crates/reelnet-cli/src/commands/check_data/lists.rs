@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::entries::Entry;
 use super::finding::Verdict;
-use super::journal::write_whole;
+use crate::output::write_whole;
 
 /// Sound files, one a line as they were named; and the others, with their verdicts and reasons.
 #[derive(Default)]
