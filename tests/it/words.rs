@@ -110,3 +110,29 @@ fn words_that_nobody_can_read_are_no_failure() {
     let ended = sandbox.command(["models"]).stdout(full()).output().expect("it starts");
     assert_eq!(ended.status.code(), Some(2));
 }
+
+#[test]
+fn a_file_without_permission_is_told_from_one_that_is_not_there() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let sandbox = Sandbox::new(REELNET);
+    let locked = sandbox.write("locked.mp4", "anything");
+    std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0)).expect("it is ours");
+    // The superuser may read everything, unless that right is taken away.
+    let reelnet = sandbox.command(["probe", "locked.mp4", "missing.mp4", "--json"]);
+    let mut command = if std::fs::File::open(&locked).is_ok() {
+        let mut weaker = std::process::Command::new("setpriv");
+        weaker.arg("--bounding-set=-dac_override,-dac_read_search").arg(reelnet.get_program()).args(reelnet.get_args());
+        weaker.current_dir(sandbox.path("")).env("HOME", sandbox.path("home"));
+        weaker
+    } else {
+        reelnet
+    };
+    let output = command.output().expect("util-linux has setpriv");
+    let rows: Vec<serde_json::Value> = String::from_utf8(output.stdout)
+        .expect("stdout is text")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("rows are JSON"))
+        .collect();
+    let statuses: Vec<_> = rows.iter().map(|row| row["status"].as_str().expect("a status")).collect();
+    assert_eq!(statuses, ["permission_denied", "not_found"], "{rows:?}");
+}

@@ -139,7 +139,7 @@ impl Cover {
         };
         let facts = StreamFacts {
             pixel_format: still.picture.pixel_format_name(),
-            coded_size: still.picture.size(),
+            coded_size: still.picture.stored_size(),
             codec_aspect: still.facts.codec_aspect.or(still.picture.sample_aspect_ratio()),
             orientation: still.orientation(),
             ..still.facts.clone()

@@ -6,7 +6,7 @@ use crate::cubic::CubicScaler;
 use crate::geometry::{self, FrameGeometry, FrameLayout};
 use crate::libav::{Picture, RgbImage, Scaler, StreamFacts};
 use crate::orientation::Orientation;
-use crate::planar::{PlanarScaler, PlanarTask};
+use crate::planar::{PlanarScaler, PlanarTask, Plane};
 use crate::watch::{Activity, Watch};
 use crate::{ClipErrorKind, Crop, Filter, Resize};
 
@@ -66,7 +66,7 @@ impl Converter {
     ) -> Result<Conversion, ClipErrorKind> {
         let orientation = picture.orientation().unwrap_or(self.facts.orientation);
         let aspect = self.facts.container_aspect.or(picture.sample_aspect_ratio()).unwrap_or((1, 1));
-        let shown = orientation.swap_sides(geometry::stretched(picture.size(), aspect, self.max_pixels)?);
+        let shown = orientation.swap_sides(geometry::stretched(picture.stored_size(), aspect, self.max_pixels)?);
         let layout = match (geometry.layout(shown, self.max_pixels), size) {
             (Ok(layout), Some(size)) if layout.size != size => stretched_to(size, geometry, self.max_pixels)?,
             (layout, _) => layout?,
@@ -76,7 +76,7 @@ impl Converter {
         };
         let matrix = stated(picture.matrix_code(), self.facts.matrix_code, NO_MATRIX);
         let range = stated(picture.range_code(), self.facts.range_code, NO_RANGE);
-        let matrix = ColourMatrix::resolve(matrix, picture.size()[1], &self.facts.codec);
+        let matrix = ColourMatrix::resolve(matrix, picture.stored_size()[1], &self.facts.codec);
         let range = ColourRange::resolve(range, &picture.pixel_format_name());
         Ok(Conversion { layout, orientation, filter: geometry.filter, matrix, range })
     }
@@ -98,45 +98,70 @@ impl Scalers {
     fn convert(&mut self, picture: &Picture, conversion: &Conversion, target: &mut [u8]) -> Result<(), ClipErrorKind> {
         let Conversion { layout, orientation, filter, matrix, range } = *conversion;
         let resized = orientation.swap_sides(layout.resized);
-        let upright = orientation == Orientation::default();
-        if let Some(planes) = picture.planes() {
-            let [offset, size] = if upright { [layout.offset, layout.size] } else { [[0, 0], resized] };
-            let sides = |sides: [u32; 2]| sides.map(|side| side as usize);
-            let task = PlanarTask {
-                luma: planes[0].size,
-                chroma: planes[1].size,
-                resized: sides(resized),
-                offset: sides(offset),
-                size: sides(size),
-                filter,
-                matrix,
-                range,
-            };
-            if self.planar.as_ref().is_none_or(|scaler| scaler.task != task) {
-                self.planar = PlanarScaler::new(task);
-            }
-            if let Some(scaler) = &mut self.planar {
-                if upright {
-                    scaler.rgb(planes, target);
-                } else {
-                    let [width, height] = task.size;
-                    let turned = &mut self.turned;
-                    turned.resize(width * height * 3, 0);
-                    scaler.rgb(planes, turned);
-                    copy_upright(turned, task.size, width * 3, layout, orientation, target);
-                }
-                return Ok(());
-            }
+        if filter == Filter::Bicubic && resized != picture.size() {
+            let full = self.full_size(picture, conversion)?;
+            let RgbImage { size, row_bytes, bytes } = self.cubic.resize(&full, resized)?;
+            copy_upright(&bytes, size, row_bytes, layout, orientation, target);
+            return Ok(());
         }
-        let RgbImage { size, row_bytes, bytes } = if filter == Filter::Bicubic && resized != picture.size() {
-            let full = self.general.rgb(picture, picture.size(), filter, matrix, range)?;
-            self.cubic.resize(&full, resized)?
-        } else {
-            self.general.rgb(picture, resized, filter, matrix, range)?
-        };
+        let upright = orientation == Orientation::default();
+        let [offset, size] = if upright { [layout.offset, layout.size] } else { [[0, 0], resized] };
+        if let Some((scaler, planes)) = planar(&mut self.planar, picture, resized, offset, size, conversion) {
+            if upright {
+                scaler.rgb(planes, target);
+            } else {
+                let [width, height] = scaler.task.size;
+                self.turned.resize(width * height * 3, 0);
+                scaler.rgb(planes, &mut self.turned);
+                copy_upright(&self.turned, [width, height], width * 3, layout, orientation, target);
+            }
+            return Ok(());
+        }
+        let RgbImage { size, row_bytes, bytes } = self.general.rgb(picture, resized, filter, matrix, range)?;
         copy_upright(&bytes, size, row_bytes, layout, orientation, target);
         Ok(())
     }
+
+    /// The picture in RGB at its own size, not turned. Between two samples of chroma there is a straight line, as in libjpeg.
+    fn full_size(&mut self, picture: &Picture, conversion: &Conversion) -> Result<RgbImage, ClipErrorKind> {
+        let size = picture.size();
+        if let Some((scaler, planes)) = planar(&mut self.planar, picture, size, [0, 0], size, conversion) {
+            let [width, height] = scaler.task.size;
+            let mut bytes = vec![0; width * height * 3];
+            scaler.rgb(planes, &mut bytes);
+            return Ok(RgbImage { size: [width, height], row_bytes: width * 3, bytes });
+        }
+        self.general.rgb(picture, size, conversion.filter, conversion.matrix, conversion.range)
+    }
+}
+
+/// Our own scaler for `size` pixels from `offset` on of a picture that is resized so, if it can do that.
+fn planar<'scaler, 'picture>(
+    scaler: &'scaler mut Option<PlanarScaler>,
+    picture: &'picture Picture,
+    resized: [u32; 2],
+    offset: [u32; 2],
+    size: [u32; 2],
+    conversion: &Conversion,
+) -> Option<(&'scaler mut PlanarScaler, [Plane<'picture>; 3])> {
+    let Conversion { filter, matrix, range, .. } = *conversion;
+    let planes = picture.planes()?;
+    let sides = |sides: [u32; 2]| sides.map(|side| side as usize);
+    let task = PlanarTask {
+        luma: planes[0].size,
+        chroma: planes[1].size,
+        resized: sides(resized),
+        offset: sides(offset),
+        size: sides(size),
+        // It is asked for where a picture keeps its size: luma is only copied there.
+        filter: if filter == Filter::Bicubic { Filter::Bilinear } else { filter },
+        matrix,
+        range,
+    };
+    if scaler.as_ref().is_none_or(|scaler| scaler.task != task) {
+        *scaler = PlanarScaler::new(task);
+    }
+    Some((scaler.as_mut()?, planes))
 }
 
 fn stretched_to(

@@ -200,7 +200,9 @@ impl Decoder {
         frames: impl IntoIterator<Item = usize>,
         mut visitor: impl FnMut(NativeFrame<'_>),
     ) -> Result<(), ClipError> {
-        self.visit_all(frames.into_iter().collect(), View::Native(Vec::new(), &mut visitor))
+        let view = View::Native(Vec::new(), &mut visitor);
+        let frames = frames.into_iter().collect();
+        self.at_full_size(|decoder| decoder.visit_all(frames, view))
     }
 
     /// Decodes every frame and keeps none: what the file is really good for.
@@ -209,13 +211,27 @@ impl Decoder {
     /// If FFmpeg fails for a reason that is not the file's fault. Damage, and the deadline, are part of the answer.
     pub fn check(&mut self) -> Result<Soundness, ClipError> {
         let mut arrivals = Arrivals::default();
-        let error = match self.visit_all((0..self.index.frames()).collect(), View::Arrival(&mut arrivals)) {
+        let frames = (0..self.index.frames()).collect();
+        let visited = self.at_full_size(|decoder| decoder.visit_all(frames, View::Arrival(&mut arrivals)));
+        let error = match visited {
             Ok(()) => self.index.info.damage().map(|kind| ClipError::new(self.media.name(), kind)),
             Err(error) if error.kind.spares_frames() => Some(error),
             Err(error) => return Err(error),
         };
         let doubtful = arrivals.doubtful();
         Ok(Soundness { frames: arrivals.sound() + doubtful, doubtful, error })
+    }
+
+    /// Does something with pictures as they are stored, whatever [`Limits::reduce_to`] allows.
+    fn at_full_size(&mut self, work: impl FnOnce(&mut Self) -> Result<(), ClipError>) -> Result<(), ClipError> {
+        if self.limits.reduce_to.is_none() {
+            return work(self);
+        }
+        self.watch.rearm();
+        let limits = Limits { reduce_to: None, ..self.limits.clone() };
+        let scan = Scan::again(&self.media, self.index.clone(), &limits, &self.watch)
+            .map_err(|kind| ClipError::new(self.media.name(), kind))?;
+        work(&mut Self::around(self.media.clone(), scan, &limits, self.watch.clone()))
     }
 
     fn visit_all(&mut self, wanted: BTreeSet<usize>, view: View<'_>) -> Result<(), ClipError> {

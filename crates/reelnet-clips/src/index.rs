@@ -3,7 +3,7 @@
 use crate::album::{Album, Cover};
 use crate::clock::Clock;
 use crate::colour::{ColourMatrix, ColourRange};
-use crate::libav::{ReadFailure, Source, StreamFacts, early_end};
+use crate::libav::{ReadFailure, Source, StreamFacts, signs_of_loss};
 use crate::media::{Media, Reading};
 use crate::packets::{FrameIndex, PacketRecord, Role, StartPoint};
 use crate::session::Session;
@@ -224,7 +224,7 @@ impl Packets {
                     return Err(ClipErrorKind::TooLong { max_packets });
                 }
                 Ok(Some(packet)) => packets.push(source.record(&packet)),
-                Ok(None) => return Ok(Self { read_error: early_end(), ..packets }),
+                Ok(None) => return Ok(Self { read_error: signs_of_loss(), ..packets }),
                 Err(ReadFailure::Interrupted) => return Err(watch.verdict()),
                 Err(ReadFailure::Broken(detail)) => return Ok(Self { read_error: Some(detail), ..packets }),
             }

@@ -37,6 +37,7 @@ pub(super) struct Bounds {
     max_packets: usize,
     max_packets_without_frame: usize,
     decoder_threads: usize,
+    reduce_to: Option<u32>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -84,15 +85,24 @@ impl Bounds {
             max_packets,
             max_packets_without_frame,
             decoder_threads,
+            reduce_to,
             cancel: _,
         } = *limits;
-        Self { deadline, max_pixels_per_frame, max_packets, max_packets_without_frame, decoder_threads }
+        Self { deadline, max_pixels_per_frame, max_packets, max_packets_without_frame, decoder_threads, reduce_to }
     }
 
     pub(super) fn limits(self) -> Limits {
-        let Self { deadline, max_pixels_per_frame, max_packets, max_packets_without_frame, decoder_threads } = self;
-        let cancel = CancelToken::new();
-        Limits { deadline, max_pixels_per_frame, max_packets, max_packets_without_frame, decoder_threads, cancel }
+        let Self { deadline, max_pixels_per_frame, max_packets, max_packets_without_frame, decoder_threads, reduce_to } =
+            self;
+        Limits {
+            deadline,
+            max_pixels_per_frame,
+            max_packets,
+            max_packets_without_frame,
+            decoder_threads,
+            reduce_to,
+            cancel: CancelToken::new(),
+        }
     }
 }
 

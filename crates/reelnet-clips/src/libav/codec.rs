@@ -12,6 +12,8 @@ use crate::{ClipErrorKind, Limits};
 pub(crate) struct FrameDecoder {
     opened: Opened,
     complained: bool,
+    /// How often sides are halved.
+    halvings: u32,
 }
 
 /// Below this size of a picture, handing packets from thread to thread costs more than it gains: at 176x144, two threads
@@ -50,11 +52,16 @@ impl FrameDecoder {
         }
         let unsupported = || ClipErrorKind::UnsupportedCodec { codec: source.facts().codec.clone() };
         let codec = ffmpeg::decoder::find(context.id()).ok_or_else(unsupported)?;
+        // SAFETY: codecs are static.
+        let most_halvings = u32::from(unsafe { (*codec.as_ptr()).max_lowres });
+        let halvings = halvings(source.facts().coded_size, limits.reduce_to).min(most_halvings);
+        // SAFETY: the context is exclusively owned and not yet opened.
+        unsafe { (*context.as_mut_ptr()).lowres = i32::try_from(halvings).unwrap_or(0) };
         let opened = context
             .decoder()
             .open_as(codec)
             .map_err(|error| ClipErrorKind::NothingDecodable { detail: log::describe(error) })?;
-        Ok(Self { opened, complained: false })
+        Ok(Self { opened, complained: false, halvings })
     }
 
     /// Feeds one packet. All pictures must have been received before.
@@ -90,10 +97,42 @@ impl FrameDecoder {
             return Received::Damage("out of memory".to_string());
         };
         match self.noting(|opened| opened.receive_frame(picture.frame_mut())) {
-            Ok(()) => Received::Picture(picture),
+            Ok(()) => {
+                if self.halvings > 0 {
+                    // SAFETY: the context is open.
+                    let context = unsafe { &*self.opened.as_ptr() };
+                    picture.set_reduced(self.halvings, [context.coded_width, context.coded_height]);
+                }
+                Received::Picture(picture)
+            }
             Err(ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN }) => Received::NeedsInput,
             Err(ffmpeg::Error::Eof) => Received::End,
             Err(error) => Received::Damage(log::describe(error)),
         }
+    }
+}
+
+/// An eighth is the least that codecs of blocks of 8x8 pixels can do.
+const MOST_HALVINGS: u32 = 3;
+
+/// How often both sides can be halved while the shorter one keeps `enough` pixels.
+fn halvings([width, height]: [u32; 2], enough: Option<u32>) -> u32 {
+    let Some(enough) = enough else { return 0 };
+    let shorter = width.min(height);
+    (1..=MOST_HALVINGS).take_while(|&halvings| shorter >> halvings >= enough.max(1)).last().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn enough_is_left() {
+        assert_eq!(halvings([1920, 1080], None), 0);
+        assert_eq!(halvings([1920, 1080], Some(256)), 2);
+        assert_eq!(halvings([1080, 1920], Some(540)), 1);
+        assert_eq!(halvings([1080, 1920], Some(541)), 0);
+        assert_eq!(halvings([10_000, 9000], Some(1)), 3);
+        assert_eq!(halvings([0, 0], Some(0)), 0);
     }
 }

@@ -22,10 +22,13 @@ pub(super) fn take_complaints() -> Option<String> {
     capture::take()
 }
 
-/// Why the end that reading just met is not the end that the file was written with, if its demuxer noticed. Matroska is read
-/// to its last byte like a whole file, and only a line of FFmpeg's log tells that its last element is cut.
-pub(crate) fn early_end() -> Option<String> {
-    take_complaints().filter(|line| line.contains("ended prematurely"))
+/// What demuxers say when a file is cut or its lengths contradict each other, and then read on as if nothing were.
+const SIGNS_OF_LOSS: [&str; 3] = ["ended prematurely", "exceeds containing master element", "Truncating packet"];
+
+/// Why what was read is not all that the file was written with, if its demuxer noticed. Matroska is read to its last byte like a
+/// whole file, and only a line of FFmpeg's log tells that its last element is cut, or that a damaged one was jumped over.
+pub(crate) fn signs_of_loss() -> Option<String> {
+    take_complaints().filter(|lines| SIGNS_OF_LOSS.iter().any(|sign| lines.contains(sign)))
 }
 
 /// How many errors FFmpeg's decoders have complained of on this thread so far. Most of what they mend on their own, and then

@@ -14,7 +14,7 @@ pub use about::{FfmpegVersion, ffmpeg_version, has_decoder};
 pub use log::initialise;
 
 pub(crate) use codec::{FrameDecoder, Received};
-pub(crate) use log::early_end;
+pub(crate) use log::signs_of_loss;
 pub(crate) use pages::prefer_large_pages;
 pub(crate) use picture::Picture;
 pub(crate) use scaler::{RgbImage, Scaler};

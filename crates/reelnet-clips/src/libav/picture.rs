@@ -10,22 +10,33 @@ use crate::planar::Plane;
 /// A decoded picture and what it says about itself.
 pub(crate) struct Picture {
     frame: Frame,
+    /// The size at which it is stored, if it was decoded at a lower one.
+    reduced_from: Option<[u32; 2]>,
 }
 
-/// Formats of three planes of bytes: luma pixels for one of chroma, across and down.
-const PLANAR: [(&str, [usize; 2]); 11] = [
-    ("yuv420p", [2, 2]),
-    ("yuvj420p", [2, 2]),
-    ("yuv422p", [2, 1]),
-    ("yuvj422p", [2, 1]),
-    ("yuv444p", [1, 1]),
-    ("yuvj444p", [1, 1]),
-    ("yuv440p", [1, 2]),
-    ("yuvj440p", [1, 2]),
-    ("yuv411p", [4, 1]),
-    ("yuvj411p", [4, 1]),
-    ("yuv410p", [4, 4]),
+/// Formats of planes of bytes: luma pixels for one of chroma, across and down; none without colour. Alpha, a fourth plane, is
+/// left alone. FFmpeg's scaler would get two of them wrong: it takes grey for full range whatever the file says, and with
+/// alpha the strongest colours of BT.2020 overflow.
+const PLANAR: [(&str, Option<[usize; 2]>); 15] = [
+    ("gray", None),
+    ("yuva420p", Some([2, 2])),
+    ("yuva422p", Some([2, 1])),
+    ("yuva444p", Some([1, 1])),
+    ("yuv420p", Some([2, 2])),
+    ("yuvj420p", Some([2, 2])),
+    ("yuv422p", Some([2, 1])),
+    ("yuvj422p", Some([2, 1])),
+    ("yuv444p", Some([1, 1])),
+    ("yuvj444p", Some([1, 1])),
+    ("yuv440p", Some([1, 2])),
+    ("yuvj440p", Some([1, 2])),
+    ("yuv411p", Some([4, 1])),
+    ("yuvj411p", Some([4, 1])),
+    ("yuv410p", Some([4, 4])),
 ];
+
+/// Chroma of grey pictures.
+const NO_COLOUR: Plane<'static> = Plane { bytes: &[128], row_bytes: 1, size: [1, 1] };
 
 /// `AVPictureType`: pictures that build on others.
 const PREDICTED_CODES: [i32; 2] = [2, 3];
@@ -36,7 +47,7 @@ impl Picture {
         // SAFETY: allocates; the pointer is checked below, before anything reads through it.
         let frame = unsafe { Frame::empty() };
         // SAFETY: only looks at the pointer itself.
-        (!unsafe { frame.as_ptr() }.is_null()).then_some(Self { frame })
+        (!unsafe { frame.as_ptr() }.is_null()).then_some(Self { frame, reduced_from: None })
     }
 
     /// From rows of RGBA bytes without padding; `None` if there are too few, or no memory.
@@ -93,6 +104,20 @@ impl Picture {
         PREDICTED_CODES.contains(&unsafe { code(&raw const self.raw().pict_type) })
     }
 
+    /// Notes that sides were halved so often. What the decoder says of the size before that counts if it can be true.
+    pub(super) fn set_reduced(&mut self, halvings: u32, stated: [i32; 2]) {
+        let size = self.size();
+        let stated = stated.map(|side| u32::try_from(side).unwrap_or(0));
+        let is_true = stated.map(|side| side.div_ceil(1 << halvings)) == size;
+        self.reduced_from = Some(if is_true { stated } else { size.map(|side| side << halvings) });
+    }
+
+    /// Width and height as they are stored.
+    pub(crate) fn stored_size(&self) -> [u32; 2] {
+        self.reduced_from.unwrap_or(self.size())
+    }
+
+    /// Width and height of what was decoded.
     pub(crate) fn size(&self) -> [u32; 2] {
         [self.raw().width, self.raw().height].map(|side| u32::try_from(side).unwrap_or(0))
     }
@@ -122,13 +147,12 @@ impl Picture {
         if written == size { Ok(()) } else { Err(refused()) }
     }
 
-    /// Luma and two planes of chroma, if it is made of such, with 8 bits a sample.
+    /// Luma and two planes of chroma, if it is made of planes with 8 bits a sample. Those of grey have one pixel.
     pub(crate) fn planes(&self) -> Option<[Plane<'_>; 3]> {
         let format = self.pixel_format_name();
-        let (_, [across, down]) = PLANAR.into_iter().find(|&(name, _)| name == format)?;
+        let (_, shared) = PLANAR.into_iter().find(|&(name, _)| name == format)?;
         let frame = self.raw();
         let [width, height] = self.size().map(|side| side as usize);
-        let chroma = [width.div_ceil(across), height.div_ceil(down)];
         let plane = |number: usize, size: [usize; 2]| {
             let row_bytes = usize::try_from(frame.linesize[number]).ok()?;
             if frame.data[number].is_null() || size[1] == 0 || size[0] > row_bytes {
@@ -140,7 +164,12 @@ impl Picture {
             let bytes = unsafe { std::slice::from_raw_parts(frame.data[number], length) };
             Some(Plane { bytes, row_bytes, size })
         };
-        Some([plane(0, [width, height])?, plane(1, chroma)?, plane(2, chroma)?])
+        let luma = plane(0, [width, height])?;
+        let Some([across, down]) = shared else {
+            return Some([luma, NO_COLOUR, NO_COLOUR]);
+        };
+        let chroma = [width.div_ceil(across), height.div_ceil(down)];
+        Some([luma, plane(1, chroma)?, plane(2, chroma)?])
     }
 
     pub(crate) fn pixel_format_name(&self) -> String {
