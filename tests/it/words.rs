@@ -116,7 +116,7 @@ fn a_file_without_permission_is_told_from_one_that_is_not_there() {
     use std::os::unix::fs::PermissionsExt as _;
     let sandbox = Sandbox::new(REELNET);
     let locked = sandbox.write("locked.mp4", "anything");
-    std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0)).expect("it is ours");
+    std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o000)).expect("it is ours");
     // The superuser may read everything, unless that right is taken away.
     let reelnet = sandbox.command(["probe", "locked.mp4", "missing.mp4", "--json"]);
     let mut command = if std::fs::File::open(&locked).is_ok() {
@@ -133,6 +133,6 @@ fn a_file_without_permission_is_told_from_one_that_is_not_there() {
         .lines()
         .map(|line| serde_json::from_str(line).expect("rows are JSON"))
         .collect();
-    let statuses: Vec<_> = rows.iter().map(|row| row["status"].as_str().expect("a status")).collect();
-    assert_eq!(statuses, ["permission_denied", "not_found"], "{rows:?}");
+    let kinds: Vec<_> = rows.iter().map(|row| row["kind"].as_str().expect("a kind")).collect();
+    assert_eq!(kinds, ["permission_denied", "not_found"], "{rows:?}");
 }

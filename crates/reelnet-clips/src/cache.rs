@@ -20,7 +20,7 @@ use thiserror::Error;
 
 use crate::index::Scan;
 use crate::media::Media;
-use crate::stamp::Stamp;
+use crate::stamp::FileStamp;
 use crate::watch::Watch;
 use crate::{ClipError, Decoder, Limits, MediaIndex, ffmpeg_version};
 use store::{Record, Sealed, Store, Unusable, unsealed};
@@ -240,7 +240,7 @@ impl IndexCache {
         Some(path.strip_prefix(&self.root).unwrap_or(&path).as_os_str().as_encoded_bytes().to_vec())
     }
 
-    fn known(&self, key: Option<&[u8]>, stamp: Option<Stamp>) -> Option<MediaIndex> {
+    fn known(&self, key: Option<&[u8]>, stamp: Option<FileStamp>) -> Option<MediaIndex> {
         let index = self.look_up(key?, stamp?);
         if index.is_some() {
             self.counts.hits.fetch_add(1, Ordering::Relaxed);
@@ -248,7 +248,7 @@ impl IndexCache {
         index
     }
 
-    fn look_up(&self, key: &[u8], stamp: Stamp) -> Option<MediaIndex> {
+    fn look_up(&self, key: &[u8], stamp: FileStamp) -> Option<MediaIndex> {
         let fresh = self.fresh().entries.get(key).cloned();
         let stored;
         let bytes = if let Some(sealed) = &fresh {

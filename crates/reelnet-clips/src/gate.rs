@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use crate::ClipErrorKind;
-use crate::stamp::Stamp;
+use crate::stamp::FileStamp;
 
 /// Opens a regular file that holds at least one byte.
 pub(crate) fn open(path: &Path) -> Result<Prefix, ClipErrorKind> {
@@ -41,13 +41,13 @@ pub(crate) struct Prefix {
 
 impl Prefix {
     /// What tells this state of the file from others.
-    pub(crate) fn stamp(&mut self) -> io::Result<Stamp> {
+    pub(crate) fn stamp(&mut self) -> io::Result<FileStamp> {
         let (length, modified) = (self.length, self.modified);
-        Stamp::of(self, length, modified)
+        FileStamp::of(self, length, modified)
     }
 
     /// The same prefix as the one that a stamp was made of, if it is still there.
-    pub(crate) fn cut_to(mut self, stamp: &Stamp) -> Result<Self, ClipErrorKind> {
+    pub(crate) fn cut_to(mut self, stamp: &FileStamp) -> Result<Self, ClipErrorKind> {
         let now = self.stamp().map_err(|error| from_io(&error))?;
         if !stamp.still_fits(&mut self, &now).map_err(|error| from_io(&error))? {
             return Err(ClipErrorKind::Changed);

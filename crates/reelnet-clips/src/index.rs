@@ -7,7 +7,7 @@ use crate::libav::{ReadFailure, Source, StreamFacts, signs_of_loss};
 use crate::media::{Media, Reading};
 use crate::packets::{FrameIndex, PacketRecord, Role, StartPoint};
 use crate::session::Session;
-use crate::stamp::Stamp;
+use crate::stamp::FileStamp;
 use crate::still::Still;
 use crate::watch::Watch;
 use crate::{ClipError, ClipErrorKind, Limits, Timeline, VideoInfo, animation, geometry};
@@ -20,7 +20,7 @@ pub struct MediaIndex {
     timeline: Timeline,
     pub(crate) clock: Clock,
     pub(crate) frames: FrameIndex,
-    stamp: Option<Stamp>,
+    stamp: Option<FileStamp>,
 }
 
 impl MediaIndex {
@@ -52,12 +52,12 @@ impl MediaIndex {
     }
 
     /// From what is kept of an index; the rest follows.
-    pub(crate) fn new(info: VideoInfo, clock: Clock, frames: FrameIndex, stamp: Option<Stamp>) -> Self {
+    pub(crate) fn new(info: VideoInfo, clock: Clock, frames: FrameIndex, stamp: Option<FileStamp>) -> Self {
         Self { info, timeline: clock.timeline(&frames), clock, frames, stamp }
     }
 
     /// Which state of which file this is the index of.
-    pub(crate) fn stamp(&self) -> Option<&Stamp> {
+    pub(crate) fn stamp(&self) -> Option<&FileStamp> {
         self.stamp.as_ref()
     }
 
@@ -101,7 +101,7 @@ impl Scan {
     /// From a reader of the media, and what tells its state from others.
     pub(crate) fn of(
         mut reader: Box<dyn Reading>,
-        stamp: Option<Stamp>,
+        stamp: Option<FileStamp>,
         media: &Media,
         limits: &Limits,
         watch: &Watch,
@@ -136,7 +136,7 @@ impl Scan {
 
     fn of_still(
         source: &mut Source,
-        stamp: Option<Stamp>,
+        stamp: Option<FileStamp>,
         limits: &Limits,
         watch: &Watch,
     ) -> Result<Self, ClipErrorKind> {
@@ -144,7 +144,7 @@ impl Scan {
         Self::of_album(album, cover, stamp, limits)
     }
 
-    fn of_album(album: Album, cover: Cover, stamp: Option<Stamp>, limits: &Limits) -> Result<Self, ClipErrorKind> {
+    fn of_album(album: Album, cover: Cover, stamp: Option<FileStamp>, limits: &Limits) -> Result<Self, ClipErrorKind> {
         let Cover { facts, container, records, read_error } = cover;
         let packets = Packets { count: records.len() as u64, read_error, ..Packets::default() };
         let frames = FrameIndex::build(records, 1);

@@ -78,6 +78,7 @@ pub use media::Media;
 pub use opener::{AnyDecoder, Opener};
 pub use order::{Shard, sharded, shuffled};
 pub use plan::{ClipSpec, FramePlan, PacedSpec, PastEnd, Seed};
+pub use stamp::FileStamp;
 pub use timeline::Timeline;
 pub use visit::{NativeFrame, RgbFrame};
 pub use watch::TimeSpent;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::folder::{self, Folder};
-use crate::stamp::Stamp;
+use crate::stamp::FileStamp;
 use crate::{ClipErrorKind, gate};
 
 /// A video or an image that can be opened, again and again.
@@ -102,7 +102,7 @@ impl Media {
     }
 
     /// A reader at the start of at least one byte, and what tells this state of a file from others.
-    pub(crate) fn open(&self) -> Result<(Box<dyn Reading>, Option<Stamp>), ClipErrorKind> {
+    pub(crate) fn open(&self) -> Result<(Box<dyn Reading>, Option<FileStamp>), ClipErrorKind> {
         let Origin::Path = self.origin else { return Ok((self.open_again(None)?, None)) };
         let mut file = gate::open(&self.name)?;
         let stamp = file.stamp().map_err(|error| gate::from_io(&error))?;
@@ -110,7 +110,7 @@ impl Media {
     }
 
     /// A reader of the same bytes as before.
-    pub(crate) fn open_again(&self, stamp: Option<&Stamp>) -> Result<Box<dyn Reading>, ClipErrorKind> {
+    pub(crate) fn open_again(&self, stamp: Option<&FileStamp>) -> Result<Box<dyn Reading>, ClipErrorKind> {
         match &self.origin {
             Origin::Path => {
                 let file = gate::open(&self.name)?;

@@ -1,6 +1,8 @@
 //! Whether a file is still the one that it was: its size, when it was last written, and the bytes at both of its ends.
 
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +16,7 @@ const COARSEST_CLOCK: Duration = Duration::from_secs(2);
 
 /// What tells one state of a file from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Stamp {
+pub struct FileStamp {
     pub(crate) bytes: u64,
     /// Seconds and nanoseconds since 1970; `None` if the file system does not tell.
     modified: Option<(i64, u32)>,
@@ -25,7 +27,19 @@ pub(crate) struct Stamp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Ends(#[serde(with = "postcard::fixint::le")] u64);
 
-impl Stamp {
+impl FileStamp {
+    /// Of a regular file that can be read; `None` for everything else, folders too: what lies in them changes without a trace
+    /// on the folder itself.
+    pub fn of_path(path: &Path) -> Option<Self> {
+        // Asked before opening: opening a pipe waits for its writer.
+        if !fs::metadata(path).ok()?.is_file() {
+            return None;
+        }
+        let mut file = File::open(path).ok()?;
+        let metadata = file.metadata().ok()?;
+        Self::of(&mut file, metadata.len(), metadata.modified().ok()).ok()
+    }
+
     /// Leaves the reader at its start.
     pub(crate) fn of(file: &mut (impl Read + Seek), bytes: u64, modified: Option<SystemTime>) -> io::Result<Self> {
         Ok(Self { bytes, modified: modified.map(since_1970), ends: Ends::of(file, bytes)? })
@@ -78,9 +92,9 @@ mod tests {
 
     use super::*;
 
-    fn stamp(bytes: &[u8], seconds: u64) -> Stamp {
+    fn stamp(bytes: &[u8], seconds: u64) -> FileStamp {
         let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        Stamp::of(&mut Cursor::new(bytes), bytes.len() as u64, Some(modified)).expect("memory can be read")
+        FileStamp::of(&mut Cursor::new(bytes), bytes.len() as u64, Some(modified)).expect("memory can be read")
     }
 
     #[test]
@@ -118,6 +132,6 @@ mod tests {
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         let young = |now| stamp(b"x", 100).is_too_fresh(at(now));
         assert_eq!([99, 100, 102, 103].map(young), [true, true, true, false]);
-        assert!(Stamp::of(&mut Cursor::new(b"x"), 1, None).expect("memory can be read").is_too_fresh(at(100)));
+        assert!(FileStamp::of(&mut Cursor::new(b"x"), 1, None).expect("memory can be read").is_too_fresh(at(100)));
     }
 }

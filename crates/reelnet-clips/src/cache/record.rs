@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::packets::{Entry, FrameIndex, Identity, KeyPacket, StartPoint};
 use crate::reference::Reference;
 use crate::splice::Splice;
-use crate::stamp::Stamp;
+use crate::stamp::FileStamp;
 use crate::{MediaIndex, VideoInfo};
 
 /// More than any file needs: ten hours at 60 frames a second take 15 MB before deflation.
@@ -73,7 +73,7 @@ pub(super) fn pack(index: &MediaIndex) -> Option<Vec<u8>> {
     Some(packed)
 }
 
-pub(super) fn unpack(packed: &[u8], stamp: Stamp) -> Option<MediaIndex> {
+pub(super) fn unpack(packed: &[u8], stamp: FileStamp) -> Option<MediaIndex> {
     let mut plain = Vec::new();
     DeflateDecoder::new(packed).take(MOST_BYTES).read_to_end(&mut plain).ok()?;
     let record: Record = postcard::from_bytes(&plain).ok()?;
@@ -135,8 +135,8 @@ mod tests {
     use super::*;
     use crate::packets::{PacketRecord, Role};
 
-    fn stamp() -> Stamp {
-        Stamp::of(&mut std::io::Cursor::new(b"x"), 1, None).expect("memory can be read")
+    fn stamp() -> FileStamp {
+        FileStamp::of(&mut std::io::Cursor::new(b"x"), 1, None).expect("memory can be read")
     }
 
     fn index(frames: FrameIndex) -> MediaIndex {

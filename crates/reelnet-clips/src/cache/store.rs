@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::stamp::Stamp;
+use crate::stamp::FileStamp;
 
 const MAGIC: [u8; 8] = *b"reelnet\0";
 
@@ -45,7 +45,7 @@ struct Line {
 pub(super) struct Record<'bytes> {
     /// The path of the file, as bytes.
     pub(super) key: &'bytes [u8],
-    pub(super) stamp: Stamp,
+    pub(super) stamp: FileStamp,
     pub(super) content: &'bytes [u8],
 }
 
@@ -322,7 +322,7 @@ mod tests {
     }
 
     fn sealed(number: u32) -> Sealed {
-        let stamp = Stamp::of(&mut io::Cursor::new(b"x"), 1, None).expect("memory can be read");
+        let stamp = FileStamp::of(&mut io::Cursor::new(b"x"), 1, None).expect("memory can be read");
         Sealed::new(&Record { key: &key(number), stamp, content: &content(number) }).expect("a small record")
     }
 

@@ -4,21 +4,24 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, ensure};
+use reelnet_clips::FileStamp;
 use serde::{Deserialize, Serialize};
 
 use super::finding::Finding;
 
 const FILE: &str = "journal.jsonl";
 
-/// Findings of files that have not changed since.
+/// Where findings are written, one after another.
 pub(super) struct Journal {
     file: File,
     path: PathBuf,
-    known: HashMap<String, Line>,
 }
+
+/// What earlier runs found, by path.
+#[derive(Debug, Default)]
+pub(super) struct Known(HashMap<String, Line>);
 
 /// Who made the journal: other programs may judge otherwise.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -30,30 +33,13 @@ struct Header {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Line {
     path: String,
-    stamp: Stamp,
+    stamp: FileStamp,
     finding: Finding,
 }
 
-/// By which a changed file is told from an unchanged one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stamp {
-    bytes: u64,
-    /// Nanoseconds since 1970.
-    modified: u128,
-}
-
-impl Stamp {
-    /// `None` if the file cannot be asked.
-    pub(super) fn of(path: &Path) -> Option<Self> {
-        let metadata = fs::metadata(path).ok()?;
-        let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos();
-        Some(Self { bytes: metadata.len(), modified })
-    }
-}
-
 impl Journal {
-    /// Opens the journal in a folder, and keeps others out of it until this process ends.
-    pub(super) fn open(folder: &Path, again: bool) -> anyhow::Result<Self> {
+    /// Opens the journal in a folder, and keeps others out of it until this process ends. `again` forgets what is in it.
+    pub(super) fn open(folder: &Path, again: bool) -> anyhow::Result<(Self, Known)> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
         let path = folder.join(FILE);
         let told = || format!("cannot write `{}`", path.display());
@@ -71,22 +57,16 @@ impl Journal {
             // What comes next begins a line, even behind the half line of a killed run.
             let half = if text.ends_with('\n') { "" } else { "\n" };
             file.write_all(half.as_bytes()).with_context(told)?;
-            return Ok(Self { file, path, known });
+            return Ok((Self { file, path }, known));
         }
         file.set_len(0).with_context(told)?;
-        let mut journal = Self { file, path, known: HashMap::new() };
+        let mut journal = Self { file, path };
         journal.write(&header)?;
-        Ok(journal)
-    }
-
-    /// What was found when the file was like this.
-    pub(super) fn finding(&self, path: &Path, stamp: Option<Stamp>) -> Option<&Finding> {
-        let line = self.known.get(&key(path))?;
-        (Some(line.stamp) == stamp).then_some(&line.finding)
+        Ok((journal, Known::default()))
     }
 
     /// Remembers a finding.
-    pub(super) fn add(&mut self, path: &Path, stamp: Option<Stamp>, finding: &Finding) -> anyhow::Result<()> {
+    pub(super) fn add(&mut self, path: &Path, stamp: Option<FileStamp>, finding: &Finding) -> anyhow::Result<()> {
         let Some(stamp) = stamp.filter(|_| finding.is_final()) else { return Ok(()) };
         self.write(&Line { path: key(path), stamp, finding: finding.clone() })
     }
@@ -97,13 +77,21 @@ impl Journal {
     }
 }
 
+impl Known {
+    /// What was found when the file was like this.
+    pub(super) fn finding(&self, path: &Path, stamp: FileStamp) -> Option<&Finding> {
+        let line = self.0.get(&key(path))?;
+        (line.stamp == stamp).then_some(&line.finding)
+    }
+}
+
 /// The findings of a journal that these programs made. A line that cannot be read was not finished; of several lines about
 /// a file, the last one counts.
-fn known(text: &str, header: &Header) -> Option<HashMap<String, Line>> {
+fn known(text: &str, header: &Header) -> Option<Known> {
     let mut lines = text.lines();
     let made_by = serde_json::from_str::<Header>(lines.next()?).ok()?;
     let lines = lines.filter_map(|line| serde_json::from_str::<Line>(line).ok());
-    (made_by == *header).then(|| lines.map(|line| (line.path.clone(), line)).collect())
+    (made_by == *header).then(|| Known(lines.map(|line| (line.path.clone(), line)).collect()))
 }
 
 /// A path from the root on, so that runs from other folders find it.
@@ -125,11 +113,11 @@ mod tests {
         let video = folder.path().join("a.mp4");
         fs::write(&video, "some bytes").expect("a file");
         let finding = Finding::unreadable("not_media", "no video".to_owned());
-        let stamp = Stamp::of(&video);
+        let stamp = FileStamp::of_path(&video).expect("a file");
 
-        let mut journal = Journal::open(folder.path(), false).expect("opens");
-        assert_eq!(journal.finding(&video, stamp), None);
-        journal.add(&video, stamp, &finding).expect("is written");
+        let (mut journal, known) = Journal::open(folder.path(), false).expect("opens");
+        assert_eq!(known.finding(&video, stamp), None);
+        journal.add(&video, Some(stamp), &finding).expect("is written");
         assert!(Journal::open(folder.path(), false).is_err(), "two at once");
         drop(journal);
 
@@ -137,14 +125,17 @@ mod tests {
         let path = folder.path().join(FILE);
         let text = fs::read_to_string(&path).expect("is there");
         fs::write(&path, text.clone() + &text[text.len() / 2..text.len() - 9]).expect("is written");
-        let journal = Journal::open(folder.path(), false).expect("opens");
-        assert_eq!(journal.finding(&video, stamp), Some(&finding));
-        fs::write(&video, "other bytes!").expect("a file");
-        assert_eq!(journal.finding(&video, Stamp::of(&video)), None);
+        let (journal, known) = Journal::open(folder.path(), false).expect("opens");
+        assert_eq!(known.finding(&video, stamp), Some(&finding));
+        // The same size, and the same time of writing.
+        let written = fs::metadata(&video).and_then(|metadata| metadata.modified()).expect("it is there");
+        fs::write(&video, "SOME BYTES").expect("a file");
+        File::options().write(true).open(&video).and_then(|file| file.set_modified(written)).expect("it is ours");
+        assert_eq!(known.finding(&video, FileStamp::of_path(&video).expect("a file")), None);
         drop(journal);
 
         fs::write(&path, text.replacen("ffmpeg\":\"", "ffmpeg\":\"other ", 1)).expect("is written");
-        let journal = Journal::open(folder.path(), false).expect("opens");
-        assert_eq!(journal.finding(&video, stamp), None);
+        let (_, known) = Journal::open(folder.path(), false).expect("opens");
+        assert_eq!(known.finding(&video, stamp), None);
     }
 }

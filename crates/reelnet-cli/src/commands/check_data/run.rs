@@ -3,14 +3,15 @@
 use std::collections::HashSet;
 use std::io::{Write, stdout};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use reelnet_clips::{CancelToken, Limits, Opener};
+use reelnet_clips::{CancelToken, FileStamp, Limits, Opener};
 
-use super::entries::{self, Entries, Entry};
+use super::entries::{self, Entries};
 use super::finding::{Finding, Verdict};
-use super::journal::{Journal, Stamp};
+use super::journal::{Journal, Known};
 use super::lists::Lists;
 use crate::args::CheckDataArgs;
 use crate::exit::Outcome;
@@ -30,7 +31,7 @@ pub(crate) fn check_data(args: &CheckDataArgs) -> anyhow::Result<Outcome> {
     let mut seen = HashSet::new();
     let listed = files.len();
     files.retain(|entry| seen.insert(entry.line.clone()));
-    let mut journal = Journal::open(&args.out, args.again)?;
+    let (mut journal, known) = Journal::open(&args.out, args.again)?;
     let opener = opening::opener(&args.opening)?;
     let cancel = interrupt::watch()?;
 
@@ -41,28 +42,25 @@ pub(crate) fn check_data(args: &CheckDataArgs) -> anyhow::Result<Outcome> {
         report.tell(Verdict::Unreadable, &folder.display().to_string(), &reason)?;
         report.lists.add_folder(folder, &reason);
     }
-    let tasks: Vec<Task> = files.into_iter().map(|entry| Task::new(entry, &journal)).collect();
-    let taken_over = tasks.iter().filter(|task| task.earlier.is_some()).count();
-    if taken_over > 0 {
-        say(format_args!("{taken_over} of {} files were checked by an earlier run", tasks.len()));
-    }
-    let mut progress = Progress::of(tasks.len() as u64, "files");
+    let mut progress = Progress::of(files.len() as u64, "files");
     let mut finished = true;
+    let mut taken_over = 0;
     each_in_order(
-        &tasks,
+        &files,
         count(args.jobs),
-        |task| task.finding(args, &opener, &cancel),
-        |done, task, finding| {
-            let Some(finding) = finding else {
+        |entry| Checked::of(&entry.path, &known, args, &opener, &cancel),
+        |done, entry, checked| {
+            let Some(Checked { finding, stamp, is_new }) = checked else {
                 finished = false;
                 return Ok(());
             };
-            if task.earlier.is_none() {
-                journal.add(&task.entry.path, task.stamp, &finding)?;
+            if is_new {
+                journal.add(&entry.path, stamp, &finding)?;
             }
+            taken_over += usize::from(!is_new);
             let (verdict, reason) = finding.verdict(args.min_frames);
-            report.lists.add(&task.entry, verdict, &reason);
-            progress.suspend(|| report.tell(verdict, &task.entry.path.display().to_string(), &reason))?;
+            report.lists.add(entry, verdict, &reason);
+            progress.suspend(|| report.tell(verdict, &entry.path.display().to_string(), &reason))?;
             progress.set(done as u64);
             Ok(())
         },
@@ -71,11 +69,14 @@ pub(crate) fn check_data(args: &CheckDataArgs) -> anyhow::Result<Outcome> {
     opening::close(&opener);
 
     // ---- Report ----
+    if taken_over > 0 {
+        say(format_args!("{taken_over} of {} files were checked by an earlier run", files.len()));
+    }
     if !finished {
         say(format_args!(
             "interrupted: {} of {} files are checked; the same command goes on from there",
             report.files(),
-            tasks.len()
+            files.len()
         ));
         return Ok(Outcome::Interrupted);
     }
@@ -87,8 +88,8 @@ pub(crate) fn check_data(args: &CheckDataArgs) -> anyhow::Result<Outcome> {
             report.lists.unlisted
         ));
     }
-    if listed > tasks.len() {
-        say(format_args!("{} lines were there twice", listed - tasks.len()));
+    if listed > files.len() {
+        say(format_args!("{} lines were there twice", listed - files.len()));
     }
     if skipped > 0 {
         say(format_args!("{skipped} left out by their endings"));
@@ -97,35 +98,32 @@ pub(crate) fn check_data(args: &CheckDataArgs) -> anyhow::Result<Outcome> {
     Ok(if report.all_ok() { Outcome::Done } else { Outcome::SomeFailed })
 }
 
-/// An entry, and what is known of it.
-struct Task {
-    entry: Entry,
-    stamp: Option<Stamp>,
-    earlier: Option<Finding>,
+/// What is known of a file now.
+struct Checked {
+    finding: Finding,
+    /// Of the file before it was decoded.
+    stamp: Option<FileStamp>,
+    /// Whether no earlier run had found it.
+    is_new: bool,
 }
 
-impl Task {
-    fn new(entry: Entry, journal: &Journal) -> Self {
-        let stamp = Stamp::of(&entry.path);
-        let earlier = journal.finding(&entry.path, stamp).cloned();
-        Self { entry, stamp, earlier }
-    }
-
+impl Checked {
     /// `None` if the work was interrupted before the file was done.
-    fn finding(&self, args: &CheckDataArgs, opener: &Opener, cancel: &CancelToken) -> Option<Finding> {
+    fn of(path: &Path, known: &Known, args: &CheckDataArgs, opener: &Opener, cancel: &CancelToken) -> Option<Self> {
         if cancel.is_cancelled() {
             return None;
         }
-        if let Some(earlier) = &self.earlier {
-            return Some(earlier.clone());
+        let stamp = FileStamp::of_path(path);
+        if let Some(earlier) = stamp.and_then(|stamp| known.finding(path, stamp)) {
+            return Some(Self { finding: earlier.clone(), stamp, is_new: false });
         }
         let limits =
             Limits { deadline: Duration::from_secs(args.deadline), cancel: cancel.clone(), ..Limits::default() };
-        let path = &self.entry.path;
-        catch_unwind(AssertUnwindSafe(|| Finding::of(path, opener, &limits))).unwrap_or_else(|_| {
+        let finding = catch_unwind(AssertUnwindSafe(|| Finding::of(path, opener, &limits))).unwrap_or_else(|_| {
             let reason = "reelnet itself failed on it; please report the message on stderr";
             Some(Finding::unreadable("bug", reason.to_owned()))
-        })
+        });
+        finding.map(|finding| Self { finding, stamp, is_new: true })
     }
 }
 
