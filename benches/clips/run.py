@@ -219,9 +219,10 @@ def cpu():
 
 
 def ratio(row, key):
+    """Cut, not rounded, to two digits: a goal that is almost reached is not reached."""
     rivals = [result[key] for who, result in row["results"].items() if who != "reelnet" and good(result)]
     ours = row["results"]["reelnet"].get(key)
-    return min(rivals) / ours if rivals and ours else float("nan")
+    return int(100 * min(rivals) / ours) / 100 if rivals and ours else float("nan")
 
 
 def good(result):
@@ -260,10 +261,10 @@ def table(report, everyone):
         rows = [row for row in report["rows"] if row["case"] == case]
         if not rows:
             continue
-        lines += [f"## ({case}) {title}", "", "| file | video | threads | × | × CPU | " + " | ".join(everyone) + " |"]
-        lines += ["|---|---|---|---|---|" + "---|" * len(everyone)]
+        lines += [f"## ({case}) {title}", "", "| file | video | threads | rounds | × | × CPU | " + " | ".join(everyone) + " |"]
+        lines += ["|---|---|---|---|---|---|" + "---|" * len(everyone)]
         for row in rows:
-            head = [row["file"], row["video"], str(row["threads"])]
+            head = [row["file"], row["video"], str(row["threads"]), str(row["rounds"])]
             head += [f"{ratio(row, 'seconds'):.2f}", f"{ratio(row, 'cpu_seconds'):.2f}"]
             cells = [cell(row["results"][who]) for who in everyone]
             lines.append("| " + " | ".join(head + cells) + " |")
