@@ -34,3 +34,78 @@ impl CubicScaler {
         Ok(RgbImage { size, row_bytes: size[0] * 3, bytes: target.into_vec() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// One axis by the definition: the spline of Catmull and Rom, as wide as the ratio if the picture shrinks, cut at the edges.
+    fn weights(from: usize, to: usize, result: usize) -> Vec<(usize, f64)> {
+        let ratio = from as f64 / to as f64;
+        let scale = ratio.max(1.0);
+        let centre = (result as f64 + 0.5) * ratio;
+        let kernel = |distance: f64| match distance.abs() {
+            x if x < 1.0 => (1.5 * x - 2.5) * x * x + 1.0,
+            x if x < 2.0 => ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0,
+            _ => 0.0,
+        };
+        let weights: Vec<(usize, f64)> =
+            (0..from).map(|at| (at, kernel((at as f64 + 0.5 - centre) / scale))).filter(|(_, it)| *it != 0.0).collect();
+        let sum: f64 = weights.iter().map(|(_, weight)| weight).sum();
+        weights.into_iter().map(|(at, weight)| (at, weight / sum)).collect()
+    }
+
+    proptest! {
+        // Builds with debug assertions notice reads behind the end in the library's vector code.
+        #[test]
+        fn no_size_reads_behind_the_end(
+            [width, to_width] in [1_usize..2000, 1_usize..2000],
+            [height, to_height] in [1_usize..12, 1_usize..12],
+        ) {
+            let image = RgbImage { size: [width, height], row_bytes: width * 3, bytes: vec![77; width * height * 3] };
+            let target = [to_width, to_height].map(|side| u32::try_from(side).expect("small"));
+            let found = CubicScaler::default().resize(&image, target).expect("a legal size");
+            prop_assert!(found.bytes.len() == to_width * to_height * 3 && found.bytes.iter().all(|&byte| byte == 77));
+        }
+
+        #[test]
+        fn every_size_follows_the_definition(
+            [width, height] in [1_usize..90, 1_usize..40],
+            [to_width, to_height] in [1_usize..90, 1_usize..40],
+            padding in 0_usize..7,
+            seed in 0_u32..1000,
+        ) {
+            let row_bytes = width * 3 + padding;
+            let mut state = seed;
+            let mut noise = || {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                // Nothing that overshoots is cut off, whichever axis comes first.
+                80 + state.to_be_bytes()[0] / 3
+            };
+            let bytes: Vec<u8> = (0..row_bytes * height).map(|_| noise()).collect();
+            let image = RgbImage { size: [width, height], row_bytes, bytes };
+            let target = [to_width, to_height].map(|side| u32::try_from(side).expect("small"));
+            let found = CubicScaler::default().resize(&image, target).expect("a legal size");
+            prop_assert_eq!(found.size, [to_width, to_height]);
+            for y in 0..to_height {
+                for x in 0..to_width {
+                    for channel in 0..3 {
+                        let row = |row: usize| -> f64 {
+                            let columns = weights(width, to_width, x).into_iter();
+                            columns
+                                .map(|(at, weight)| f64::from(image.bytes[row * row_bytes + at * 3 + channel]) * weight)
+                                .sum()
+                        };
+                        let rows = weights(height, to_height, y).into_iter();
+                        let exact: f64 = rows.map(|(at, weight)| row(at) * weight).sum();
+                        let byte = f64::from(found.bytes[(y * to_width + x) * 3 + channel]);
+                        // It rounds between the two axes, and once more.
+                        prop_assert!((byte - exact).abs() < 1.5, "{byte} for {exact} at {x}, {y}");
+                    }
+                }
+            }
+        }
+    }
+}
