@@ -73,7 +73,8 @@ pub struct LoaderOptions {
     pub workers: usize,
     /// How many samples may be worked on or wait to be taken. Zero counts as 1; fewer than workers leave some idle.
     pub items_ahead: usize,
-    /// How many bytes of clips may be worked on or wait to be taken. A sample that is larger than this passes alone.
+    /// How many bytes of clips may be worked on or wait to be taken. The sample that is taken next never waits for room, so
+    /// that one sample more may be held, and one that is larger than this passes.
     pub bytes_ahead: u64,
     /// The position to start at: this many requests are passed over, as if their samples had been taken before.
     pub first: u64,

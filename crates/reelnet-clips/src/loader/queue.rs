@@ -1,7 +1,7 @@
 //! Results in order from workers out of order, bounded in number and in bytes. Knows nothing of files.
 //!
 //! Positions are claimed in ascending order and taken in the same order. Whoever works on the position that is taken next
-//! never waits for room; so the queue cannot come to a standstill, and one result that is larger than the bound passes alone.
+//! never waits for room; so the queue cannot come to a standstill, and the bound may be exceeded by that one result.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
