@@ -11,7 +11,7 @@ const CASES: [(&str, [usize; 3]); 5] = [
     ("efficientnet-lite0", [1, 1, 224]),
     ("efficientnet-lite0", [8, 1, 224]),
     ("resnet-rs-50", [1, 1, 160]),
-    ("resnet3d-rs-50-inflated", [1, 8, 112]),
+    ("resnet3d-rs-50-inflated", [1, 8, 224]),
     ("resnet3d-rs-50", [1, 8, 112]),
 ];
 

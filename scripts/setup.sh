@@ -15,8 +15,18 @@ done
 # bindgen reads FFmpeg's headers with libclang, and libclang needs its own headers beside it.
 libclang=$(find /usr/lib/llvm-*/lib /usr/lib/*-linux-gnu /usr/lib64 -maxdepth 1 -name 'libclang*.so*' 2>/dev/null | head -1 || true)
 if [ -z "$libclang" ] && [ -z "${LIBCLANG_PATH:-}" ]; then packages+=(libclang-dev); fi
-# The allocator is C.
+# The allocator is C, and what stands between Rust and oneDNN is C++.
 if ! have cc && ! have gcc && ! have clang; then packages+=(gcc libc6-dev); fi
+if ! have c++; then packages+=(g++); fi
+# Convolutions. Most installations bring no file for pkg-config; the build script also takes a folder in ONEDNN_DIR.
+case "$(uname -sm)" in
+  "Linux x86_64" | "Linux aarch64")
+    header=oneapi/dnnl/dnnl_version.h
+    if ! { have pkg-config && pkg-config --exists dnnl; } \
+      && [ ! -e "/usr/include/$header" ] && [ ! -e "/usr/local/include/$header" ] && [ ! -e "${ONEDNN_DIR:-/nowhere}/include/$header" ]; then
+      packages+=(libdnnl-dev)
+    fi ;;
+esac
 # Tests make videos with the command.
 if [ "${1:-}" = --tests ] && ! have ffmpeg; then packages+=(ffmpeg); fi
 

@@ -12,6 +12,11 @@ export RUSTDOCFLAGS="-D warnings"
 step cargo doc --workspace --no-deps --locked --quiet
 # Benches are run once, as tests.
 step cargo test --workspace --locked --quiet
+# The same answers from the kernels for smaller processors.
+DNNL_MAX_CPU_ISA=AVX2 step cargo test -p reelnet-kernels --locked --quiet
+# The same answers without oneDNN, from burn's own operations.
+step cargo test -p reelnet-kernels -p reelnet-models -p reelnet-tests --no-default-features --locked --quiet -- \
+  --skip tag:: --skip scripts::
 # The build scripts of burn's CUDA backend download a compiler unless they think that they build documentation; types need none.
 DOCS_RS=1 step cargo check -p reelnet-cli --features cuda --locked --quiet
 echo

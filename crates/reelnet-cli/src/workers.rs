@@ -6,9 +6,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
+use reelnet_kernels::cpu;
+
 /// As many as were asked for, or one a core.
 pub(crate) fn count(asked: Option<u16>) -> usize {
     asked.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from)
+}
+
+/// Settles how many threads each of the networks that run at once computes with: as many as asked for, or its share of the cores.
+/// Networks with threads on all cores each would wait for one another.
+pub(crate) fn share_cores(asked: Option<u16>, at_once: usize) {
+    let share = count(None) / at_once.max(1);
+    let threads = NonZero::new(asked.map_or(share, usize::from));
+    cpu::set_threads(threads.unwrap_or(NonZero::<usize>::MIN));
 }
 
 /// Runs `work` on several items at once, and hands their results on in order.

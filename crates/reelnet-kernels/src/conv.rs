@@ -1,16 +1,15 @@
 //! Convolution over features.
 
-use burn::tensor::module::{conv2d, conv3d};
-use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Slice, Tensor};
+use burn::tensor::Tensor;
 
-use crate::layout::{channels_last, contiguous};
+use crate::composed;
 use crate::window::{Border, Window};
 
 /// Convolves features; 2D convolutions are the ones with a temporal kernel of 1.
 ///
-/// A pointwise convolution without groups is one matrix product, forward and backward; the rest goes to the backend's
-/// convolutions between two transpositions.
+/// On a CPU it is oneDNN's, where this build has it; elsewhere it is composed of burn's operations. Weights are 32-bit floats
+/// whatever the features are; bfloat16 features are multiplied as such and summed in 32 bits, the gradients of weight and bias
+/// are 32-bit floats again.
 ///
 /// # Shapes
 /// - features: `[batch, frames, height, width, channels_in]`
@@ -26,16 +25,11 @@ pub fn conv(
     border: Border,
 ) -> Tensor<5> {
     let (features, window) = pad_frames(features, window, border);
-    if window.is_pointwise() && groups == 1 {
-        return pointwise(features, weight, bias, window.stride);
+    #[cfg(onednn)]
+    if let Some(convolution) = crate::onednn::takes(&features, &weight, bias.as_ref(), &window, groups) {
+        return crate::onednn::conv(features, weight, bias, convolution);
     }
-    match (window.kernel, window.stride) {
-        ([1, ..], [1, ..]) => spatial(features, weight, bias, &window, groups),
-        ([_, 1, 1], [_, 1, 1]) if window.padding[1..] == [(0, 0); 2] => {
-            temporal(features, weight, bias, &window, groups)
-        }
-        _ => volumetric(features, weight, bias, &window, groups),
-    }
+    composed::conv(features, weight, bias, &window, groups)
 }
 
 /// Repeats the first and the last frame into the temporal padding when the border asks for it.
@@ -53,84 +47,4 @@ pub(crate) fn pad_frames(features: Tensor<5>, window: &Window, border: Border) -
     let mut window = *window;
     window.padding[0] = (0, 0);
     (Tensor::cat(parts, 1), window)
-}
-
-/// A kernel of one frame: a 2D convolution of every frame.
-fn spatial(
-    features: Tensor<5>,
-    weight: Tensor<5>,
-    bias: Option<Tensor<1>>,
-    window: &Window,
-    groups: usize,
-) -> Tensor<5> {
-    let [batch, frames, height, width, channels] = features.dims();
-    let [out, group, _, kernel_height, kernel_width] = weight.dims();
-    let images = features.reshape([batch * frames, height, width, channels]).permute([0, 3, 1, 2]);
-    let weight = weight.reshape([out, group, kernel_height, kernel_width]);
-    let options = ConvOptions::new_with_padding(
-        [window.stride[1], window.stride[2]],
-        [window.padding[1], window.padding[2]],
-        [1; 2],
-        groups,
-    );
-    let output = conv2d(images, weight, bias, options);
-    let [_, channels, height, width] = output.dims();
-    contiguous(output.permute([0, 2, 3, 1]), [batch, frames, height, width, channels])
-}
-
-/// A kernel of one pixel: a 2D convolution over frames by pixels.
-fn temporal(
-    features: Tensor<5>,
-    weight: Tensor<5>,
-    bias: Option<Tensor<1>>,
-    window: &Window,
-    groups: usize,
-) -> Tensor<5> {
-    let [batch, frames, height, width, channels] = features.dims();
-    let [out, group, kernel_frames, _, _] = weight.dims();
-    let table = features.reshape([batch, frames, height * width, channels]).permute([0, 3, 1, 2]);
-    let weight = weight.reshape([out, group, kernel_frames, 1]);
-    let options = ConvOptions::new_with_padding([window.stride[0], 1], [window.padding[0], (0, 0)], [1; 2], groups);
-    let output = conv2d(table, weight, bias, options);
-    let [_, channels, frames, _] = output.dims();
-    contiguous(output.permute([0, 2, 3, 1]), [batch, frames, height, width, channels])
-}
-
-fn volumetric(
-    features: Tensor<5>,
-    weight: Tensor<5>,
-    bias: Option<Tensor<1>>,
-    window: &Window,
-    groups: usize,
-) -> Tensor<5> {
-    // burn 0.22's conv3d pads both ends alike; the odd row goes in by hand.
-    let (features, padding) = if window.padding.iter().all(|(before, after)| before == after) {
-        (features, window.padding.map(|(before, _)| before))
-    } else {
-        let [frames, height, width] = window.padding;
-        (features.pad([(0, 0), frames, height, width, (0, 0)], 0.0), [0; 3])
-    };
-    let options = ConvOptions::new(window.stride, padding, [1; 3], groups);
-    channels_last(conv3d(features.permute([0, 4, 1, 2, 3]), weight, bias, options))
-}
-
-fn pointwise(features: Tensor<5>, weight: Tensor<5>, bias: Option<Tensor<1>>, stride: [usize; 3]) -> Tensor<5> {
-    let features = subsample(features, stride);
-    let [batch, frames, height, width, channels_in] = features.dims();
-    let channels_out = weight.dims()[0];
-    let weight = weight.reshape([channels_out, channels_in]).transpose();
-    let mut output = features.reshape([batch * frames * height * width, channels_in]).matmul(weight);
-    if let Some(bias) = bias {
-        output = output + bias.unsqueeze();
-    }
-    output.reshape([batch, frames, height, width, channels_out])
-}
-
-/// Every `stride`-th position of each axis.
-fn subsample(features: Tensor<5>, stride: [usize; 3]) -> Tensor<5> {
-    if stride == [1; 3] {
-        return features;
-    }
-    let step = |axis: usize| Slice::new(0, None, isize::try_from(stride[axis]).expect("a stride is small"));
-    features.slice([Slice::full(), step(0), step(1), step(2), Slice::full()])
 }

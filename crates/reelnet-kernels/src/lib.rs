@@ -6,9 +6,13 @@
 //!
 //! This crate knows no networks, no files and no videos.
 
+mod composed;
 mod conv;
+pub mod cpu;
 mod layout;
 mod norm;
+#[cfg(onednn)]
+mod onednn;
 mod pool;
 mod window;
 

@@ -15,20 +15,23 @@ use crate::window::{Border, Window};
 /// - output: the sizes as [`Window::output`] has them
 pub fn max_pool(features: Tensor<5>, window: &Window, border: Border) -> Tensor<5> {
     let (features, window) = pad_frames(features, window, border);
-    let Window { kernel, stride, padding } = window;
+    let Window { kernel, stride, padding, dilation } = window;
     // The maximum over a box is the maximum of its rows' maxima, so two passes are exact.
     let pooled = over_space(features, |images| {
         let options = MaxPoolOptions::new([kernel[1], kernel[2]])
             .with_stride([stride[1], stride[2]])
-            .with_padding_pairs([padding[1], padding[2]]);
+            .with_padding_pairs([padding[1], padding[2]])
+            .with_dilation([dilation[1], dilation[2]]);
         max_pool2d(images, options)
     });
     if kernel[0] == 1 && stride[0] == 1 {
         return pooled;
     }
     over_time(pooled, |columns| {
-        let options =
-            MaxPoolOptions::new([kernel[0], 1]).with_stride([stride[0], 1]).with_padding_pairs([padding[0], (0, 0)]);
+        let options = MaxPoolOptions::new([kernel[0], 1])
+            .with_stride([stride[0], 1])
+            .with_padding_pairs([padding[0], (0, 0)])
+            .with_dilation([dilation[0], 1]);
         max_pool2d(columns, options)
     })
 }
@@ -40,9 +43,10 @@ pub fn max_pool(features: Tensor<5>, window: &Window, border: Border) -> Tensor<
 /// - output: the sizes as [`Window::output`] has them
 ///
 /// # Panics
-/// If the window has a temporal extent: no network here averages over time but globally.
+/// If the window has a temporal extent or is dilated: no network here averages over time but globally, or over holes.
 pub fn average_pool(features: Tensor<5>, window: &Window) -> Tensor<5> {
-    let Window { kernel, stride, padding } = *window;
+    let Window { kernel, stride, padding, dilation } = *window;
+    assert!(dilation == [1; 3], "average pooling has no holes; got a dilation of {dilation:?}");
     assert!(kernel[0] == 1 && stride[0] == 1, "average pooling is spatial; got a temporal kernel of {}", kernel[0]);
     over_space(features, |images| {
         let options = AvgPoolOptions::new([kernel[1], kernel[2]])

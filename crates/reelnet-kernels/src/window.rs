@@ -33,7 +33,7 @@ impl Padding {
     }
 }
 
-/// Kernel, stride and padding over `[frames, height, width]`.
+/// Kernel, stride, padding and dilation over `[frames, height, width]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// Taps along each axis.
@@ -42,13 +42,15 @@ pub struct Window {
     pub stride: [usize; 3],
     /// `(before, after)` along each axis.
     pub padding: [(usize, usize); 3],
+    /// Distance between taps along each axis; 1 where they are neighbours.
+    pub dilation: [usize; 3],
 }
 
 impl Window {
-    /// The window for an input of `size`, padded by `padding`.
+    /// The window for an input of `size`, padded by `padding`, its taps side by side.
     pub fn fit(kernel: [usize; 3], stride: [usize; 3], padding: Padding, size: [usize; 3]) -> Self {
         let padding = std::array::from_fn(|axis| padding.of_axis(size[axis], kernel[axis], stride[axis]));
-        Self { kernel, stride, padding }
+        Self { kernel, stride, padding, dilation: [1; 3] }
     }
 
     /// How many positions the window takes along each axis; 0 where the padded input is smaller than the kernel.
@@ -56,7 +58,8 @@ impl Window {
         std::array::from_fn(|axis| {
             let (before, after) = self.padding[axis];
             let padded = size[axis] + before + after;
-            padded.checked_sub(self.kernel[axis]).map_or(0, |room| room / self.stride[axis] + 1)
+            let reach = self.dilation[axis] * (self.kernel[axis] - 1) + 1;
+            padded.checked_sub(reach).map_or(0, |room| room / self.stride[axis] + 1)
         })
     }
 
@@ -91,5 +94,7 @@ mod tests {
         let window = Window::fit([5, 3, 3], [2, 2, 2], Padding::Symmetric, [8, 45, 53]);
         assert_eq!(window.output([8, 45, 53]), [4, 23, 27]);
         assert_eq!(Window { padding: [(0, 0); 3], ..window }.output([3, 45, 53])[0], 0);
+        // Three taps two apart reach over five rows.
+        assert_eq!(Window { dilation: [1, 2, 3], ..window }.output([8, 45, 53]), [4, 22, 25]);
     }
 }

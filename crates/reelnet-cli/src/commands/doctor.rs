@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use burn::tensor::{Device, Tensor};
 use reelnet_clips::{ffmpeg_version, has_decoder};
+use reelnet_kernels::cpu as kernels;
 use serde::Serialize;
 
 use super::bundles;
@@ -51,6 +52,7 @@ pub(crate) fn doctor(args: &DoctorArgs) -> anyhow::Result<Outcome> {
         decoders(),
         cpu(),
         devices(),
+        convolutions(),
         arithmetic(),
         folder("pulled models", bundles::pulled_folder()),
         folder("hub cache", Some(hub_cache())),
@@ -107,6 +109,22 @@ fn cpu() -> Finding {
 fn devices() -> Finding {
     let cuda = if cfg!(feature = "cuda") { "cuda" } else { "no cuda (built without the feature)" };
     Finding::well("devices", format!("cpu (burn-flex), {cuda}"))
+}
+
+/// What convolves on a CPU: with burn's own operations, networks take a multiple of the time.
+fn convolutions() -> Finding {
+    let found = match kernels::onednn() {
+        Some(library) => {
+            let threads = if library.takes_threads {
+                format!("{} threads", kernels::threads())
+            } else {
+                "threads as its build has them".to_owned()
+            };
+            format!("oneDNN {}; instructions in use: {}; {threads}", library.version, library.instructions)
+        }
+        None => "burn-flex (built without oneDNN)".to_owned(),
+    };
+    Finding::well("convolutions", found)
 }
 
 /// Runs a small product, so that a backend that starts but computes nonsense is found here.

@@ -7,12 +7,14 @@ use reelnet_models::weights::{StateDict, WeightTensor};
 use super::bundles;
 use crate::args::ForwardArgs;
 use crate::exit::Outcome;
+use crate::workers::share_cores;
 
 /// Values of input in one pass, so that memory does not grow with the number of clips.
 const CHUNK_VALUES: usize = 1 << 22;
 
 pub(crate) fn forward(args: &ForwardArgs) -> anyhow::Result<Outcome> {
     let device = args.device.open()?;
+    share_cores(args.threads, 1);
     let bundle = bundles::open(&args.model, &device)?;
     let mut input = StateDict::read(&args.input).context("cannot read the input")?;
     let Some(clips) = input.remove("clips") else {

@@ -18,7 +18,7 @@ use crate::exit::Outcome;
 use crate::interrupt;
 use crate::opening;
 use crate::output::{Progress, say};
-use crate::workers::{count, each_in_order};
+use crate::workers::{count, each_in_order, share_cores};
 
 pub(crate) fn tag(args: &TagArgs) -> anyhow::Result<Outcome> {
     let start = Instant::now();
@@ -38,6 +38,7 @@ pub(crate) fn tag(args: &TagArgs) -> anyhow::Result<Outcome> {
         say(format_args!("model ready after {:.3} s", start.elapsed().as_secs_f64()));
     }
 
+    share_cores(args.threads, count(args.jobs).min(files.len()));
     let opener = opening::opener(&args.opening)?;
     let cancel = interrupt::watch()?;
     let limits = Limits { deadline: Duration::from_secs(args.deadline), cancel: cancel.clone(), ..Limits::default() };

@@ -1,0 +1,16 @@
+//! Convolutions by oneDNN on burn-flex's tensors.
+//!
+//! `problem` says what is to be convolved, `plan` holds oneDNN's kernel for it, `cache` keeps plans and packed weights,
+//! `memory` lends scratch, `tensors` runs plans on tensors, and `extension` is how burn reaches all that, gradients included.
+
+mod cache;
+mod extension;
+mod ffi;
+mod library;
+mod memory;
+mod plan;
+mod problem;
+mod tensors;
+
+pub(crate) use extension::{conv, takes};
+pub(crate) use library::{library, work};
