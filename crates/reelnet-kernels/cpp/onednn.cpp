@@ -122,12 +122,19 @@ memory::dims with(memory::dims head, const memory::dims &tail) {
     return head;
 }
 
-// The compiled weight gradients over three axes of oneDNN 2.6 are wrong for some problems, and write beyond their memory: for
-// bfloat16 anywhere, for floats where the padding of an axis reaches over the middle of the window
-// (docs/decisions/0022-wrong-weight-gradients.md).
+// Some compiled weight gradients of oneDNN 2.6 are wrong, and some write beyond their memory: of bfloat16 over three axes, with
+// dilation, and with strides of a 1x1 kernel; of floats over three axes, where the padding of an axis reaches over the middle of the
+// window (docs/decisions/0022-wrong-weight-gradients.md).
 bool may_be_wrong(const ReelnetConv &conv, const std::string &implementation) {
-    if (conv.axes == 2 || implementation.compare(0, 3, "jit") != 0) return false;
-    if (conv.half) return true;
+    if (implementation.compare(0, 3, "jit") != 0) return false;
+    if (conv.half) {
+        if (conv.axes == 3) return true;
+        const bool is_pointwise = implementation.compare(0, 12, "jit_bf16_1x1") == 0;
+        for (int axis = 1; axis < 3; ++axis)
+            if (conv.dilation[axis] > 1 || (is_pointwise && conv.stride[axis] > 1)) return true;
+        return false;
+    }
+    if (conv.axes == 2) return false;
     for (int axis = 0; axis < 3; ++axis) {
         const int64_t reach = conv.dilation[axis] * (conv.kernel[axis] - 1) + 1;
         if (conv.before[axis] > reach / 2 || conv.after[axis] > reach / 2) return true;
@@ -372,6 +379,15 @@ extern "C" int reelnet_onednn_run(const ReelnetPlan *plan, void *source, void *w
 }
 
 extern "C" void reelnet_onednn_free(ReelnetPlan *plan) { delete plan; }
+
+extern "C" int reelnet_onednn_team(int64_t threads, void (*work)(void *), void *context) {
+    // What compilers turn `#pragma omp parallel` into: libgomp's since version 4.0, LLVM's runtime has it too.
+    using Parallel = void (*)(void (*)(void *), void *, unsigned, unsigned);
+    static const auto parallel = reinterpret_cast<Parallel>(dlsym(RTLD_DEFAULT, "GOMP_parallel"));
+    if (DNNL_CPU_THREADING_RUNTIME != DNNL_RUNTIME_OMP || !parallel) return 1;
+    parallel(work, context, static_cast<unsigned>(threads), 0);
+    return 0;
+}
 
 extern "C" void reelnet_onednn_library(ReelnetLibrary *library) {
     const auto *version = dnnl::version();

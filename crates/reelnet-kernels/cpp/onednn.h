@@ -52,6 +52,9 @@ int reelnet_onednn_pack(const ReelnetPlan *plan, const void *weights, void *pack
 int reelnet_onednn_run(const ReelnetPlan *plan, void *source, void *weights, void *bias, void *destination, void *scratch);
 void reelnet_onednn_free(ReelnetPlan *plan);
 
+// Calls `work` on as many threads of oneDNN's own at once. 1 where it has none that can be borrowed; then nothing was called.
+int reelnet_onednn_team(int64_t threads, void (*work)(void *), void *context);
+
 void reelnet_onednn_library(ReelnetLibrary *library);
 // Why the last call of this thread failed; valid until its next call.
 const char *reelnet_onednn_error(void);

@@ -9,15 +9,18 @@
 mod composed;
 mod conv;
 pub mod cpu;
+mod flex;
 mod layout;
 mod norm;
 #[cfg(onednn)]
 mod onednn;
 mod pool;
+mod sums;
 mod window;
 
 pub use conv::conv;
 pub use layout::channels_last;
-pub use norm::{BatchStatistics, affine, batch_norm_train};
+pub use norm::{BatchStatistics, Then, affine, batch_norm_train};
 pub use pool::{average_pool, global_average, max_pool};
+pub use sums::{add_relu, gate};
 pub use window::{Border, Padding, Window};

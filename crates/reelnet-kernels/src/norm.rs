@@ -1,7 +1,10 @@
 //! Batch norm over features.
 
 use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
 use burn::tensor::module;
+
+use crate::flex;
 
 /// The statistics of one batch, detached from the gradient.
 pub struct BatchStatistics {
@@ -11,18 +14,31 @@ pub struct BatchStatistics {
     pub variance: Tensor<1>,
 }
 
-/// `features * scale + shift`, one pair a channel: batch norm in inference, with its statistics already folded.
+/// What is done with a normalised value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// It stays as it is.
+    Nothing,
+    /// `max(x, 0)`
+    Relu,
+}
+
+/// `features * scale + shift`, one pair a channel, and what follows: batch norm in inference, with its statistics already folded.
 ///
 /// # Shapes
 /// - features: `[batch, frames, height, width, channels]`
 /// - scale, shift: `[channels]`
-pub fn affine(features: Tensor<5>, scale: Tensor<1>, shift: Tensor<1>) -> Tensor<5> {
+pub fn affine(features: Tensor<5>, scale: Tensor<1>, shift: Tensor<1>, then: Then) -> Tensor<5> {
+    // Nobody trains through running statistics; whoever asks for such a gradient gets burn's.
+    if flex::takes(&features) && flex::takes(&scale) && flex::takes(&shift) && !features.device().is_autodiff() {
+        return flex::affine(features, scale, shift, then);
+    }
     let dims = features.dims();
     let rows = flatten(features);
-    (rows * scale.unsqueeze() + shift.unsqueeze()).reshape(dims)
+    followed(rows * scale.unsqueeze() + shift.unsqueeze(), then).reshape(dims)
 }
 
-/// Batch norm in training: normalises by the statistics of the batch, and returns them.
+/// Batch norm in training and what follows: normalises by the statistics of the batch, and returns them.
 ///
 /// # Shapes
 /// - features: `[batch, frames, height, width, channels]`
@@ -32,11 +48,23 @@ pub fn batch_norm_train(
     weight: Tensor<1>,
     bias: Tensor<1>,
     epsilon: f64,
+    then: Then,
 ) -> (Tensor<5>, BatchStatistics) {
+    if flex::takes(&features) && flex::takes(&weight) && flex::takes(&bias) {
+        let (output, mean, variance) = flex::batch_norm(features, weight, bias, epsilon, then);
+        return (output, BatchStatistics { mean, variance });
+    }
     let dims = features.dims();
     let normalised = module::batch_norm_train(flatten(features), weight, bias, epsilon);
     let statistics = BatchStatistics { mean: normalised.mean.detach(), variance: normalised.variance.detach() };
-    (normalised.output.reshape(dims), statistics)
+    (followed(normalised.output, then).reshape(dims), statistics)
+}
+
+fn followed(rows: Tensor<2>, then: Then) -> Tensor<2> {
+    match then {
+        Then::Nothing => rows,
+        Then::Relu => relu(rows),
+    }
 }
 
 fn flatten(features: Tensor<5>) -> Tensor<2> {

@@ -1,10 +1,12 @@
-//! Pooling over features, taken apart into a spatial and a temporal pass: burn 0.22 has no 3D pooling.
+//! Pooling over features. Where it is composed of burn's operations it is taken apart into a spatial and a temporal pass: burn 0.22 has
+//! no 3D pooling.
 
 use burn::tensor::Tensor;
 use burn::tensor::module::{avg_pool2d, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 
 use crate::conv::pad_frames;
+use crate::flex;
 use crate::layout::contiguous;
 use crate::window::{Border, Window};
 
@@ -15,6 +17,9 @@ use crate::window::{Border, Window};
 /// - output: the sizes as [`Window::output`] has them
 pub fn max_pool(features: Tensor<5>, window: &Window, border: Border) -> Tensor<5> {
     let (features, window) = pad_frames(features, window, border);
+    if let Some(sweep) = flex::sweep(&features, &window) {
+        return flex::max_pool(features, sweep);
+    }
     let Window { kernel, stride, padding, dilation } = window;
     // The maximum over a box is the maximum of its rows' maxima, so two passes are exact.
     let pooled = over_space(features, |images| {
@@ -48,6 +53,9 @@ pub fn average_pool(features: Tensor<5>, window: &Window) -> Tensor<5> {
     let Window { kernel, stride, padding, dilation } = *window;
     assert!(dilation == [1; 3], "average pooling has no holes; got a dilation of {dilation:?}");
     assert!(kernel[0] == 1 && stride[0] == 1, "average pooling is spatial; got a temporal kernel of {}", kernel[0]);
+    if let Some(sweep) = flex::sweep(&features, window) {
+        return flex::average_pool(features, sweep);
+    }
     over_space(features, |images| {
         let options = AvgPoolOptions::new([kernel[1], kernel[2]])
             .with_stride([stride[1], stride[2]])

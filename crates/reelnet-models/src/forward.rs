@@ -4,7 +4,7 @@ use burn::tensor::activation::{relu, sigmoid, silu};
 use burn::tensor::{Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use reelnet_kernels::{self as kernels, Border};
+use reelnet_kernels::{self as kernels, Border, Then};
 
 use crate::layers::{Activation, BatchNorm, Conv, Linear, Pool};
 use crate::pass::Pass;
@@ -48,6 +48,21 @@ impl ForwardPass {
         Self { mode: Mode::Inference, border }
     }
 
+    fn batch_norm_then(&mut self, norm: &BatchNorm, features: Tensor<5>, then: Then) -> Tensor<5> {
+        match self.mode {
+            Mode::Inference => {
+                let (scale, shift) = norm.folded();
+                kernels::affine(features, scale, shift, then)
+            }
+            Mode::Training { bn_update_rate, .. } => {
+                let (weight, bias) = (norm.weight.val(), norm.bias.val());
+                let (features, statistics) = kernels::batch_norm_train(features, weight, bias, norm.epsilon(), then);
+                norm.update(statistics.mean, statistics.variance, bn_update_rate);
+                features
+            }
+        }
+    }
+
     /// A factor `[batch]` a sample: 0 with probability `rate`, `1 / (1 - rate)` otherwise, so that the mean stays.
     fn keep(&mut self, rate: f64, count: usize) -> Option<Vec<f32>> {
         match &mut self.mode {
@@ -72,18 +87,7 @@ impl Pass for ForwardPass {
     }
 
     fn batch_norm(&mut self, norm: &BatchNorm, features: Tensor<5>) -> Tensor<5> {
-        match self.mode {
-            Mode::Inference => {
-                let (scale, shift) = norm.folded();
-                kernels::affine(features, scale, shift)
-            }
-            Mode::Training { bn_update_rate, .. } => {
-                let (features, statistics) =
-                    kernels::batch_norm_train(features, norm.weight.val(), norm.bias.val(), norm.epsilon());
-                norm.update(statistics.mean, statistics.variance, bn_update_rate);
-                features
-            }
-        }
+        self.batch_norm_then(norm, features, Then::Nothing)
     }
 
     fn activate(&mut self, activation: Activation, features: Tensor<5>) -> Tensor<5> {
@@ -110,11 +114,26 @@ impl Pass for ForwardPass {
     }
 
     fn multiply(&mut self, features: Tensor<5>, gate: Tensor<5>) -> Tensor<5> {
-        features * gate
+        kernels::gate(features, gate)
     }
 
     fn add(&mut self, features: Tensor<5>, shortcut: Tensor<5>) -> Tensor<5> {
         features + shortcut
+    }
+
+    fn add_relu(&mut self, features: Tensor<5>, shortcut: Tensor<5>) -> Tensor<5> {
+        kernels::add_relu(features, shortcut)
+    }
+
+    fn normalise(&mut self, norm: &BatchNorm, activation: Option<Activation>, features: Tensor<5>) -> Tensor<5> {
+        match activation {
+            None => self.batch_norm(norm, features),
+            Some(Activation::Relu) => self.batch_norm_then(norm, features, Then::Relu),
+            Some(activation) => {
+                let features = self.batch_norm(norm, features);
+                self.activate(activation, features)
+            }
+        }
     }
 
     fn drop_path(&mut self, rate: f64, features: Tensor<5>) -> Tensor<5> {

@@ -34,6 +34,26 @@ pub trait Pass {
     /// The classifier, on features that were averaged globally.
     fn linear(&mut self, linear: &Linear, features: Self::Features) -> Self::Features;
 
+    /// `max(features + shortcut, 0)`: the end of a residual block.
+    fn add_relu(&mut self, features: Self::Features, shortcut: Self::Features) -> Self::Features {
+        let sum = self.add(features, shortcut);
+        self.activate(Activation::Relu, sum)
+    }
+
+    /// Batch norm and, if any, an activation.
+    fn normalise(
+        &mut self,
+        norm: &BatchNorm,
+        activation: Option<Activation>,
+        features: Self::Features,
+    ) -> Self::Features {
+        let features = self.batch_norm(norm, features);
+        match activation {
+            Some(activation) => self.activate(activation, features),
+            None => features,
+        }
+    }
+
     /// Convolution, batch norm and, if any, an activation.
     fn conv_norm(
         &mut self,
@@ -43,10 +63,6 @@ pub trait Pass {
         features: Self::Features,
     ) -> Self::Features {
         let features = self.conv(conv, features);
-        let features = self.batch_norm(norm, features);
-        match activation {
-            Some(activation) => self.activate(activation, features),
-            None => features,
-        }
+        self.normalise(norm, activation, features)
     }
 }

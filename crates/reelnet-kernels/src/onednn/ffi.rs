@@ -59,6 +59,7 @@ unsafe extern "C" {
         scratch: *mut c_void,
     ) -> c_int;
     pub(super) fn reelnet_onednn_free(plan: *mut Plan);
+    pub(super) fn reelnet_onednn_team(threads: i64, work: extern "C" fn(*mut c_void), context: *mut c_void) -> c_int;
     pub(super) fn reelnet_onednn_library(library: *mut Library);
     pub(super) fn reelnet_onednn_error() -> *const c_char;
 }

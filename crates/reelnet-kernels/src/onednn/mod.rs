@@ -2,6 +2,7 @@
 //!
 //! `problem` says what is to be convolved, `plan` holds oneDNN's kernel for it, `cache` keeps plans and packed weights,
 //! `memory` lends scratch, `tensors` runs plans on tensors, and `extension` is how burn reaches all that, gradients included.
+//! `team` lends its threads to others.
 
 mod cache;
 mod extension;
@@ -10,7 +11,9 @@ mod library;
 mod memory;
 mod plan;
 mod problem;
+mod team;
 mod tensors;
 
 pub(crate) use extension::{conv, takes};
 pub(crate) use library::{library, work};
+pub(crate) use team::on_its_threads;

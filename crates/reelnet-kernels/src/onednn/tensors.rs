@@ -1,16 +1,16 @@
 //! Plans run on burn-flex's tensors.
 
 use std::mem::MaybeUninit;
-use std::slice;
 use std::sync::Arc;
 
-use burn::backend::flex::{FlexTensor, Layout};
-use burn::tensor::{Bytes, Element, Shape, bf16};
+use burn::backend::flex::FlexTensor;
+use burn::tensor::{Shape, bf16};
 
 use super::cache;
 use super::plan::{OneDnnError, Plan, Weights};
 use super::problem::{Convolution, Direction};
 use crate::cpu;
+use crate::flex::tensors::{Dense, Float, bytes_of, fresh};
 
 /// Whether packed weights are kept for the next time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,49 +100,18 @@ fn with_weights(plan: &Plan, weights: &FlexTensor, keep: Keep, use_them: impl Fn
     if !plan.packs() {
         return use_them(Weights::Plain(plain.bytes()));
     }
-    if keep == Keep::Packed && held_elsewhere && !plain.copied {
+    if keep == Keep::Packed && held_elsewhere && !plain.is_copied() {
         return use_them(Weights::Packed(&cache::packed(plan, weights, plain.bytes())));
     }
     plan.with_packed(plain.bytes(), |packed| use_them(Weights::Packed(packed)));
-}
-
-/// A tensor whose numbers stand in order, without a gap.
-struct Dense {
-    tensor: FlexTensor,
-    copied: bool,
-}
-
-impl Dense {
-    fn of(tensor: &FlexTensor) -> Self {
-        match tensor.layout().contiguous_offsets() {
-            Some(_) => Self { tensor: tensor.clone(), copied: false },
-            None => Self { tensor: tensor.to_contiguous(), copied: true },
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        let (start, end) = self.tensor.layout().contiguous_offsets().expect("the tensor was made contiguous");
-        let size = self.tensor.dtype().size();
-        &self.tensor.bytes()[start * size..end * size]
-    }
 }
 
 fn activations(convolution: &Convolution, shape: [usize; 5], write: impl FnOnce(&mut [MaybeUninit<u8>])) -> FlexTensor {
     if convolution.half { written::<bf16, 5>(shape, write) } else { written::<f32, 5>(shape, write) }
 }
 
-/// A fresh tensor, of which `write` writes every byte.
+/// A fresh tensor of which oneDNN writes every byte.
 fn written<E: Float, const D: usize>(shape: [usize; D], write: impl FnOnce(&mut [MaybeUninit<u8>])) -> FlexTensor {
-    let count = shape.iter().product();
-    let mut values = Vec::<E>::with_capacity(count);
-    // SAFETY: the vector has room for `count` elements, and bytes that nobody wrote may be seen as such.
-    write(unsafe { slice::from_raw_parts_mut(values.as_mut_ptr().cast(), count * size_of::<E>()) });
-    // SAFETY: there is room for `count`, oneDNN wrote all of them, and any bits are a float.
-    unsafe { values.set_len(count) };
-    FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(Shape::from(shape)), E::dtype())
+    // SAFETY: a plan writes all of what it computes, and checks that this is its size.
+    unsafe { fresh(Shape::from(shape), |values: &mut [MaybeUninit<E>]| write(bytes_of(values))) }
 }
-
-/// Numbers that oneDNN computes with; any bits are one.
-trait Float: Element {}
-impl Float for f32 {}
-impl Float for bf16 {}

@@ -80,7 +80,6 @@ impl Bottleneck {
             Some(shortcut) => shortcut.run(pass, input),
             None => input,
         };
-        let features = pass.add(features, shortcut);
-        pass.activate(Activation::Relu, features)
+        pass.add_relu(features, shortcut)
     }
 }

@@ -80,8 +80,7 @@ impl ResNet {
     pub(crate) fn run<P: Pass>(&self, pass: &mut P, clips: P::Features) -> P::Features {
         // ---- Stem ----
         let features = self.conv1.run(pass, clips);
-        let features = pass.batch_norm(&self.bn1, features);
-        let mut features = pass.activate(Activation::Relu, features);
+        let mut features = pass.normalise(&self.bn1, Some(Activation::Relu), features);
         if let Some(pool) = &self.maxpool {
             features = pool.run(pass, features);
         }

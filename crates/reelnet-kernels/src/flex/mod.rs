@@ -1,0 +1,15 @@
+//! Kernels of our own on burn-flex's tensors: what burn composes of several passes over memory, each by one thread, is one pass
+//! here, by all of them. Features are 32-bit floats, channels last.
+//!
+//! `team` shares work out, `rows` walks over channels, `tensors` are views of burn's, `batch_norm`, `pool` and `elementwise`
+//! compute, and `extension` is how burn reaches all that, gradients included.
+
+mod batch_norm;
+mod elementwise;
+mod extension;
+mod pool;
+mod rows;
+mod team;
+pub(crate) mod tensors;
+
+pub(crate) use extension::{add_relu, affine, average_pool, batch_norm, gate, max_pool, sweep, takes};

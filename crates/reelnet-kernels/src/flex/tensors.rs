@@ -1,0 +1,84 @@
+//! Views of burn-flex's tensors, and fresh ones.
+
+use std::mem::MaybeUninit;
+
+use burn::backend::flex::{FlexTensor, Layout};
+use burn::tensor::{Bytes, Element, Shape, TensorData};
+
+/// A tensor whose numbers stand in order, without a gap.
+pub(crate) struct Dense {
+    tensor: FlexTensor,
+    copied: bool,
+}
+
+impl Dense {
+    pub(crate) fn of(tensor: &FlexTensor) -> Self {
+        match tensor.layout().contiguous_offsets() {
+            Some(_) => Self { tensor: tensor.clone(), copied: false },
+            None => Self { tensor: tensor.to_contiguous(), copied: true },
+        }
+    }
+
+    /// Whether they did not in the tensor itself.
+    #[cfg(onednn)]
+    pub(crate) fn is_copied(&self) -> bool {
+        self.copied
+    }
+
+    #[cfg(onednn)]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        let (start, end) = self.offsets();
+        let size = self.tensor.dtype().size();
+        &self.tensor.bytes()[start * size..end * size]
+    }
+
+    /// # Panics
+    /// If they are not 32-bit floats.
+    pub(crate) fn floats(&self) -> &[f32] {
+        let (start, end) = self.offsets();
+        &self.tensor.storage::<f32>()[start..end]
+    }
+
+    fn offsets(&self) -> (usize, usize) {
+        self.tensor.layout().contiguous_offsets().expect("the tensor was made contiguous")
+    }
+}
+
+/// A fresh tensor. Its memory is not cleared first, which would cost as much as many an operation.
+///
+/// # Safety
+/// `write` writes every value.
+pub(crate) unsafe fn fresh<E: Float>(shape: Shape, write: impl FnOnce(&mut [MaybeUninit<E>])) -> FlexTensor {
+    let count = shape.num_elements();
+    let mut values = Vec::<E>::with_capacity(count);
+    write(&mut values.spare_capacity_mut()[..count]);
+    // SAFETY: there is room for `count`, and the caller promises that they are written.
+    unsafe { values.set_len(count) };
+    FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape), E::dtype())
+}
+
+/// Numbers that are computed with here; any bits are one.
+pub(crate) trait Float: Element {}
+impl Float for f32 {}
+#[cfg(onednn)]
+impl Float for burn::tensor::bf16 {}
+
+/// The same memory as bytes.
+#[cfg(onednn)]
+pub(crate) fn bytes_of<E: Float>(values: &mut [MaybeUninit<E>]) -> &mut [MaybeUninit<u8>] {
+    // SAFETY: floats are bytes without gaps, whether written or not, and bytes have no alignment; whatever bytes are written there
+    // are floats.
+    unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), size_of_val(values)) }
+}
+
+/// A fresh `[values]` of sums that were kept in 64 bits.
+pub(super) fn rounded(values: impl Iterator<Item = f64>) -> FlexTensor {
+    let values: Vec<f32> = values.map(narrow).collect();
+    let shape = [values.len()];
+    FlexTensor::from_data(TensorData::new(values, shape))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "features are 32-bit floats; sums over them are not")]
+pub(super) fn narrow(value: f64) -> f32 {
+    value as f32
+}
