@@ -51,7 +51,7 @@ impl Classifier {
         let frames = self.bundle.manifest.clip.frames;
         let chunk = if self.device == Device::flex() { 1 } else { (GPU_CHUNK_FRAMES / frames).max(1) };
         for chunk in clips.chunks(chunk) {
-            let chunk: Vec<&Clip> = chunk.iter().collect();
+            let chunk: Vec<_> = chunk.iter().map(|clip| clip.frames.view()).collect();
             let logits = self.bundle.network.forward(clip_batch(&chunk, &self.bundle.manifest.pixels, &self.device))?;
             let classes = logits.dims()[1];
             let values: Vec<f32> =

@@ -62,15 +62,19 @@ pub struct Provenance {
 impl Manifest {
     /// A manifest with a named network's usual clip and pixels.
     pub fn new(name: &NetworkName, network: NetworkConfig, labels: &Labels, provenance: Provenance) -> Self {
-        Self {
-            format: FORMAT,
-            name: name.to_string(),
-            labels_sha256: labels.sha256(),
-            network,
-            clip: ClipSettings { frames: name.frames(), frame_step: name.frame_step() },
-            pixels: Pixels::of(name),
-            provenance,
-        }
+        let clip = ClipSettings { frames: name.frames(), frame_step: name.frame_step() };
+        Self::described(name.to_string(), network, labels, (clip, Pixels::of(name)), provenance)
+    }
+
+    /// A manifest with a clip and pixels of its own, as a recipe has them.
+    pub fn described(
+        name: String,
+        network: NetworkConfig,
+        labels: &Labels,
+        (clip, pixels): (ClipSettings, Pixels),
+        provenance: Provenance,
+    ) -> Self {
+        Self { format: FORMAT, name, labels_sha256: labels.sha256(), network, clip, pixels, provenance }
     }
 
     /// What the decoder is to look for; a video that is shorter than a clip is looped.
@@ -79,7 +83,7 @@ impl Manifest {
     }
 
     /// Says what is wrong, if anything is.
-    pub(crate) fn complaint(&self) -> Option<String> {
+    pub fn complaint(&self) -> Option<String> {
         if self.format != FORMAT {
             return Some(format!("format is {}, and this reelnet reads format {FORMAT}", self.format));
         }

@@ -37,6 +37,16 @@ pub enum Interpolation {
     Bicubic,
 }
 
+impl Interpolation {
+    /// The decoder's word for it.
+    pub fn filter(self) -> Filter {
+        match self {
+            Self::Bilinear => Filter::Bilinear,
+            Self::Bicubic => Filter::Bicubic,
+        }
+    }
+}
+
 impl Pixels {
     /// What a network of this name was trained with.
     pub fn of(name: &NetworkName) -> Self {
@@ -61,10 +71,7 @@ impl Pixels {
         FrameGeometry {
             resize: Resize::ShorterSide(self.resize),
             crop: Crop::Centre { width: self.crop, height: self.crop },
-            filter: match self.interpolation {
-                Interpolation::Bilinear => Filter::Bilinear,
-                Interpolation::Bicubic => Filter::Bicubic,
-            },
+            filter: self.interpolation.filter(),
         }
     }
 

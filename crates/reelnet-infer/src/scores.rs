@@ -39,6 +39,11 @@ impl Scores {
         Some(Self(sums.into_iter().map(|sum| (sum / clips.len() as f64) as f32).collect()))
     }
 
+    /// The probability of a class.
+    pub fn of(&self, class: usize) -> Option<f32> {
+        self.0.get(class).copied()
+    }
+
     /// The `count` best of at least `threshold`, best first; the first in the labels wins a tie.
     pub fn top(&self, count: usize, threshold: f32) -> Vec<Score> {
         let mut scores: Vec<Score> = self

@@ -140,8 +140,8 @@ impl Pass for ForwardPass {
         let [batch, ..] = features.dims();
         match self.keep(rate, batch) {
             Some(factors) => {
-                let device = features.device();
-                features * Tensor::<5>::from_data(TensorData::new(factors, [batch, 1, 1, 1, 1]), &device)
+                let kind = (&features.device(), features.dtype());
+                features * Tensor::<5>::from_data(TensorData::new(factors, [batch, 1, 1, 1, 1]), kind)
             }
             None => features,
         }
@@ -151,8 +151,8 @@ impl Pass for ForwardPass {
         let dims = features.dims();
         match self.keep(rate, dims.iter().product()) {
             Some(factors) => {
-                let device = features.device();
-                features * Tensor::<5>::from_data(TensorData::new(factors, dims), &device)
+                let kind = (&features.device(), features.dtype());
+                features * Tensor::<5>::from_data(TensorData::new(factors, dims), kind)
             }
             None => features,
         }

@@ -4,7 +4,7 @@
 //! `0`, its place in timm's `nn.Sequential`; and the variants of an enum leave no trace.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
 
 use crate::network::Network;
 
@@ -59,6 +59,28 @@ pub fn values(network: &Network) -> Vec<(ParameterInfo, Vec<f32>)> {
 pub fn replace(network: Network, values: impl FnMut(&ParameterInfo) -> Option<Vec<f32>>) -> Network {
     let image = network.config().is_image();
     network.map(&mut ReplaceMapper { path: Path::default(), image, values })
+}
+
+/// Every parameter and statistic as a flat tensor outside any gradient, in the order of the network.
+pub fn tensors(network: &Network) -> Vec<(ParameterInfo, Tensor<1>)> {
+    let mut visitor = TensorVisitor { path: Path::default(), image: network.config().is_image(), found: Vec::new() };
+    network.visit(&mut visitor);
+    visitor.found
+}
+
+/// What a backward pass found for each parameter, as a flat tensor; parameters that it did not reach are left out.
+pub fn gradients(network: &Network, gradients: Gradients) -> Vec<(ParameterInfo, Tensor<1>)> {
+    let image = network.config().is_image();
+    let mut visitor = GradientVisitor { path: Path::default(), image, gradients, found: Vec::new() };
+    network.visit(&mut visitor);
+    visitor.found
+}
+
+/// Replaces each parameter by what `change` makes of its flat tensor, on the device; `None` keeps it. Statistics are not asked
+/// for.
+pub fn update(network: Network, change: impl FnMut(&ParameterInfo, Tensor<1>) -> Option<Tensor<1>>) -> Network {
+    let image = network.config().is_image();
+    network.map(&mut UpdateMapper { path: Path::default(), image, change })
 }
 
 /// Where in the network a visitor stands.
@@ -162,6 +184,84 @@ impl<F: FnMut(&ParameterInfo) -> Option<Vec<f32>>> ModuleMapper for ReplaceMappe
             Tensor::from_data(TensorData::new(values, shape), device).set_require_grad(require_grad)
         };
         Param::uninitialized(param.id, tensor, device, true, shape.into())
+    }
+}
+
+struct TensorVisitor {
+    path: Path,
+    image: bool,
+    found: Vec<(ParameterInfo, Tensor<1>)>,
+}
+
+impl ModuleVisitor for TensorVisitor {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = param.val().without_autodiff();
+        self.found.push((self.path.parameter(&tensor.dims(), self.image), tensor.flatten(0, D - 1)));
+    }
+}
+
+struct GradientVisitor {
+    path: Path,
+    image: bool,
+    gradients: Gradients,
+    found: Vec<(ParameterInfo, Tensor<1>)>,
+}
+
+impl ModuleVisitor for GradientVisitor {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = param.val();
+        if let Some(gradient) = tensor.grad_remove(&mut self.gradients) {
+            self.found.push((self.path.parameter(&tensor.dims(), self.image), gradient.flatten(0, D - 1)));
+        }
+    }
+}
+
+struct UpdateMapper<F> {
+    path: Path,
+    image: bool,
+    change: F,
+}
+
+impl<F: FnMut(&ParameterInfo, Tensor<1>) -> Option<Tensor<1>>> ModuleMapper for UpdateMapper<F> {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.exit();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let dims: [usize; D] = param.lazy_shape().dims();
+        let info = self.path.parameter(&dims, self.image);
+        if info.is_statistic() {
+            return param;
+        }
+        let change = &mut self.change;
+        param.map(|tensor| {
+            let (tracked, requires) = (tensor.is_autodiff(), tensor.is_require_grad());
+            match change(&info, tensor.clone().without_autodiff().flatten(0, D - 1)) {
+                Some(new) if tracked => new.reshape(dims).autodiff().set_require_grad(requires),
+                Some(new) => new.reshape(dims),
+                None => tensor,
+            }
+        })
     }
 }
 

@@ -47,6 +47,8 @@ impl BatchNorm {
     pub fn update(&self, mean: Tensor<1>, variance: Tensor<1>, bn_update_rate: f64) {
         let blend = |running: &RunningState<Tensor<1>>, batch: Tensor<1>| {
             let kept = running.value_sync() * (1.0 - bn_update_rate);
+            // Statistics keep their numbers, whichever the features have.
+            let batch = batch.cast(kept.dtype());
             running.update((kept + batch * bn_update_rate).detach());
             // An update waits until somebody asks for the value; whoever saves the network reads it without asking.
             running.value_sync();
