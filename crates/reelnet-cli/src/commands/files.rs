@@ -3,71 +3,8 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use reelnet_clips::is_no_media;
 use walkdir::{DirEntry, WalkDir};
-
-/// Endings of what lies beside videos and is none. A file that is named on the command line is always tried.
-const NOT_MEDIA: [&str; 60] = [
-    "7z",
-    "aae",
-    "ass",
-    "bak",
-    "bat",
-    "bz2",
-    "cfg",
-    "conf",
-    "css",
-    "csv",
-    "db",
-    "dll",
-    "doc",
-    "docx",
-    "epub",
-    "exe",
-    "gz",
-    "htm",
-    "html",
-    "idx",
-    "ini",
-    "jsonl",
-    "js",
-    "json",
-    "license",
-    "lnk",
-    "lock",
-    "log",
-    "md",
-    "md5",
-    "nfo",
-    "odt",
-    "par2",
-    "part",
-    "pdf",
-    "ps1",
-    "py",
-    "rar",
-    "rs",
-    "rst",
-    "safetensors",
-    "sfv",
-    "sh",
-    "sha256",
-    "so",
-    "sqlite",
-    "srt",
-    "ssa",
-    "sub",
-    "tar",
-    "toml",
-    "torrent",
-    "tsv",
-    "txt",
-    "url",
-    "vtt",
-    "xml",
-    "xmp",
-    "xz",
-    "yaml",
-];
 
 /// What was found.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -93,7 +30,7 @@ pub(crate) fn find(paths: &[PathBuf]) -> Found {
         for entry in entries.filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry)) {
             match entry {
                 Ok(entry) if entry.file_type().is_dir() => {}
-                Ok(entry) if is_something_else(entry.path()) => found.skipped += 1,
+                Ok(entry) if is_no_media(entry.path()) => found.skipped += 1,
                 Ok(entry) => found.files.push(entry.into_path()),
                 Err(error) => {
                     let place = error.path().unwrap_or(path).to_owned();
@@ -113,10 +50,6 @@ pub(crate) fn find(paths: &[PathBuf]) -> Found {
 
 fn is_hidden(entry: &DirEntry) -> bool {
     entry.file_name().as_encoded_bytes().starts_with(b".")
-}
-
-fn is_something_else(path: &Path) -> bool {
-    has_ending(path, &NOT_MEDIA)
 }
 
 /// Whether a name ends like this, in small letters or large ones.
