@@ -10,6 +10,7 @@ mod inflate;
 mod isolate;
 mod scripts;
 mod tag;
+mod train;
 mod weights;
 mod words;
 

@@ -1,11 +1,14 @@
 //! The words of the command line.
 
+mod training;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use reelnet_clips::Resize;
 
 use crate::device::DeviceChoice;
+pub(crate) use training::TrainArgs;
 
 /// Train video classifiers, measure them honestly, tag the videos that you own.
 #[derive(Debug, Parser)]
@@ -36,6 +39,8 @@ pub(crate) enum Command {
     Inflate(InflateArgs),
     /// Run a bundle on a tensor, for comparing it with another framework
     Forward(ForwardArgs),
+    /// Train a network by a recipe, from a data set to a bundle
+    Train(TrainArgs),
     /// Published weights
     #[command(subcommand)]
     Model(ModelCommand),

@@ -31,6 +31,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => commands::import::import(&args),
         Command::Inflate(args) => commands::inflate::inflate(&args),
         Command::Forward(args) => commands::forward::forward(&args),
+        Command::Train(args) => commands::train::train(&args),
         Command::Model(ModelCommand::Pull(args)) => commands::pull::pull(&args),
         Command::Doctor(args) => commands::doctor::doctor(&args),
         Command::Completions(args) => commands::completions::completions(&args),

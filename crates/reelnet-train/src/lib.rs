@@ -1,6 +1,37 @@
-//! What a network is trained on: data sets, and what becomes of their clips on the way to a step.
+//! A recipe and a data set in, a trained bundle out: one gradient step at a time, resumable at any of them.
+//!
+//! A [`Recipe`] holds everything that decides what is computed; [`RunOptions`] hold what belongs to a machine. [`train`] is the
+//! loop. Clips come from `reelnet-clips`, scores in validation from `reelnet-infer`: the code that tags is the code that
+//! measures.
 //!
 //! This crate knows no command line and prints nothing.
 
 pub mod augment;
+pub mod checkpoint;
 pub mod data;
+mod dry_run;
+pub mod ema;
+mod error;
+mod feed;
+#[cfg(test)]
+mod golden;
+mod gradients;
+pub mod groups;
+pub mod journal;
+pub mod loss;
+pub mod optimizer;
+pub mod recipe;
+mod run_folder;
+pub mod schedule;
+mod start;
+mod state;
+mod tensors;
+mod trainer;
+mod validation;
+
+pub use dry_run::{DryRun, dry_run};
+pub use error::TrainError;
+pub use gradients::GradientSum;
+pub use recipe::{Recipe, RecipeError, RecipeErrorKind};
+pub use trainer::{Ending, RunOptions, train};
+pub use validation::Accuracy;

@@ -12,6 +12,7 @@ pub(crate) mod models;
 pub(crate) mod probe;
 pub(crate) mod pull;
 pub(crate) mod tag;
+pub(crate) mod train;
 
 mod bundles;
 mod files;

@@ -53,6 +53,19 @@ impl Progress {
         }
     }
 
+    /// So many are done, and this is to be said of them.
+    pub(crate) fn tell(&mut self, done: u64, words: &str) {
+        self.bar.set_position(done);
+        self.bar.set_message(format!("{}  {words}", self.what));
+        let (what, total) = (self.what, self.total);
+        if let Some(last) = &mut self.last_line
+            && last.elapsed() >= INTERVAL
+        {
+            *last = Instant::now();
+            say(format_args!("{done} of {total} {what}  {words}"));
+        }
+    }
+
     /// The total turned out to be this.
     pub(crate) fn set_total(&mut self, total: u64) {
         self.total = total;

@@ -1,0 +1,44 @@
+//! The words of training.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::device::DeviceChoice;
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// A recipe, such as those in configs/
+    #[arg(value_name = "RECIPE")]
+    pub(crate) recipe: PathBuf,
+    /// Folder that the recipe's data lies in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_root: PathBuf,
+    /// Folder for checkpoints, the journal and the trained bundle; new or empty, unless the run goes on
+    #[arg(long, value_name = "DIR", required_unless_present = "dry_run")]
+    pub(crate) run_dir: Option<PathBuf>,
+    /// Replaces one value of the recipe, such as batch.size=64; may be given again
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Bundle that the first weights come from, where the recipe says start = "bundle"
+    #[arg(long, value_name = "DIR")]
+    pub(crate) start_from: Option<PathBuf>,
+    /// Go on with the run in the folder, at the very sample
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) resume: bool,
+    /// Say what the run would be, and how long a step takes here, and train nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// One JSON object instead of words
+    #[arg(long, requires = "dry_run")]
+    pub(crate) json: bool,
+    /// Threads that compute [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// Threads that load and decode [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) workers: Option<u16>,
+    /// cpu, cuda or cuda:N
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: DeviceChoice,
+}

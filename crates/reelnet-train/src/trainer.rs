@@ -1,0 +1,356 @@
+//! The loop.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use burn::tensor::Device;
+use reelnet_clips::{CancelToken, LoaderOptions};
+use reelnet_infer::{Bundle, Classifier, Manifest};
+
+use crate::checkpoint::{self, Best, Checkpoint};
+use crate::data::DataSet;
+use crate::error::TrainError;
+use crate::feed::{self, Fed};
+use crate::journal::{Journal, Record, WeightsOf};
+use crate::recipe::Recipe;
+use crate::run_folder::RunFolder;
+use crate::schedule::Schedule;
+use crate::start::{self, Sets};
+use crate::state::{State, Taken};
+use crate::validation::{self, Accuracy, Unmeasured};
+
+/// What belongs to a machine and decides nothing about what is computed, but for the number of threads, which may decide in which
+/// order numbers are added.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// The folder that the recipe's data lies in.
+    pub data_root: PathBuf,
+    /// The folder of the run.
+    pub run_folder: PathBuf,
+    /// The bundle that the first weights come from, if the recipe says that there is one.
+    pub start_from: Option<PathBuf>,
+    /// Goes on with the run in the folder.
+    pub resume: bool,
+    /// Threads that compute; only written down.
+    pub threads: usize,
+    /// Threads that load.
+    pub workers: usize,
+    /// Where to compute.
+    pub device: Device,
+    /// Ends the run in order.
+    pub cancel: CancelToken,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub enum Ending {
+    /// All steps are done.
+    Finished {
+        /// The trained bundle.
+        bundle: PathBuf,
+        /// What it reached, if it was measured in this run.
+        accuracy: Option<Accuracy>,
+    },
+    /// Somebody asked for it; `resume` goes on.
+    Interrupted {
+        /// Steps that are done and saved.
+        step: u64,
+    },
+}
+
+/// Trains by a recipe. `observe` is told what the journal is told.
+///
+/// # Errors
+/// If recipe, data, folder and weights do not fit together, the disk says no, too many files cannot be used, or the run diverges.
+pub fn train(recipe: &Recipe, options: &RunOptions, observe: &mut dyn FnMut(&Record)) -> Result<Ending, TrainError> {
+    let mut run = Run::open(recipe, options, observe)?;
+    let ending = run.go();
+    if let Err(error) = &ending {
+        let (step, reason) = (run.state.progress.step, error.to_string());
+        // The reason is told anyway; a disk that is full cannot take it.
+        let _ = run.tell(&Record::Stopped { step, reason });
+    }
+    ending
+}
+
+/// A run in progress.
+struct Run<'run> {
+    recipe: &'run Recipe,
+    options: &'run RunOptions,
+    observe: &'run mut dyn FnMut(&Record),
+    folder: RunFolder,
+    journal: Journal,
+    data: Arc<DataSet>,
+    validation: DataSet,
+    schedule: Schedule,
+    steps_per_epoch: u64,
+    state: State,
+    last_accuracy: Option<Accuracy>,
+}
+
+/// Why the steps ended.
+enum Pause {
+    Done,
+    Cancelled,
+}
+
+impl<'run> Run<'run> {
+    /// Puts everything together, and checks that it fits.
+    fn open(
+        recipe: &'run Recipe,
+        options: &'run RunOptions,
+        observe: &'run mut dyn FnMut(&Record),
+    ) -> Result<Self, TrainError> {
+        // ---- Data ----
+        let Sets { training: data, validation, steps_per_epoch } = start::data(recipe, &options.data_root)?;
+        let fingerprint = [&data, &validation].map(DataSet::fingerprint).join("+");
+
+        // ---- State and folder ----
+        let device = options.device.clone().autodiff();
+        let first_state = |fingerprint| -> Result<State, TrainError> {
+            let network = start::network(recipe, options.start_from.as_deref(), &device)?;
+            Ok(State::new(recipe, network, device.clone(), fingerprint, options.threads))
+        };
+        let (folder, state) = if options.resume {
+            let folder = RunFolder::resume(&options.run_folder, recipe)?;
+            let state = if let Some(path) = folder.last_checkpoint() {
+                let checkpoint = Checkpoint::read(&path)?;
+                check_same(&folder, &checkpoint, &fingerprint, options)?;
+                State::restore(recipe, checkpoint, &path, &device)?
+            } else {
+                first_state(fingerprint)?
+            };
+            (folder, state)
+        } else {
+            // A run that cannot begin leaves no folder.
+            let state = first_state(fingerprint)?;
+            (RunFolder::begin(&options.run_folder, recipe)?, state)
+        };
+        let journal = Journal::open(&folder.journal())?;
+        let schedule = Schedule::new(&recipe.schedule, recipe.batch.size, steps_per_epoch, recipe.epochs);
+        let data = Arc::new(data);
+        let last_accuracy = None;
+        Ok(Self {
+            recipe,
+            options,
+            observe,
+            folder,
+            journal,
+            data,
+            validation,
+            schedule,
+            steps_per_epoch,
+            state,
+            last_accuracy,
+        })
+    }
+
+    /// From where the run is to its end.
+    fn go(&mut self) -> Result<Ending, TrainError> {
+        self.tell(&self.start_record()?)?;
+        self.tell_findings()?;
+        match self.steps()? {
+            Pause::Done => self.finish(),
+            Pause::Cancelled => {
+                self.save()?;
+                let step = self.state.progress.step;
+                self.tell(&Record::Interrupted { step })?;
+                Ok(Ending::Interrupted { step })
+            }
+        }
+    }
+
+    /// Every step that is left.
+    fn steps(&mut self) -> Result<Pause, TrainError> {
+        let augmenter = start::augmenter(self.recipe, &self.data)?;
+        let options = LoaderOptions { first: self.state.progress.position, ..self.loader_options() };
+        let mut loader = feed::feed(self.recipe, &self.data, augmenter, &options);
+        while self.state.progress.step < self.schedule.steps() {
+            // ---- Load ----
+            let began = Instant::now();
+            let taken: Result<Vec<_>, _> = loader.by_ref().take(self.recipe.batch.size).collect();
+            let Ok(samples) = taken else { return Ok(Pause::Cancelled) };
+            let waited = began.elapsed();
+            let (batch, bad) = Taken::sort(samples);
+            let step = self.state.progress.step + 1;
+            for error in bad {
+                let (path, kind, reason) = (error.path.clone(), error.kind.name(), error.kind.to_string());
+                self.tell(&Record::BadSample { step, path, kind, reason })?;
+                self.state.count_bad(&error, self.recipe)?;
+            }
+
+            // ---- Step ----
+            let learning_rate = self.schedule.learning_rate(self.state.progress.step);
+            let clips = batch.len();
+            let outcome = self.state.step(self.recipe, batch, learning_rate)?;
+            self.tell(&Record::Step {
+                step,
+                epoch: step as f64 / self.steps_per_epoch as f64,
+                loss: outcome.loss,
+                accuracy: outcome.accuracy,
+                learning_rate,
+                gradient_norm: outcome.gradient_norm,
+                clips,
+                seconds: began.elapsed().as_secs_f64(),
+                waited: waited.as_secs_f64(),
+            })?;
+
+            // ---- Validate and save ----
+            let is_last = step == self.schedule.steps();
+            let improved = if is_last || self.validation_is_due(step) {
+                match self.validate()? {
+                    Some(improved) => improved,
+                    None => return Ok(Pause::Cancelled),
+                }
+            } else {
+                false
+            };
+            if is_last || improved || step.is_multiple_of(self.recipe.checkpoint.every_steps) {
+                self.save()?;
+            }
+            if self.options.cancel.is_cancelled() {
+                return Ok(Pause::Cancelled);
+            }
+        }
+        Ok(Pause::Done)
+    }
+
+    /// Whether a validation falls between the last step and this one.
+    fn validation_is_due(&self, step: u64) -> bool {
+        let count =
+            |step: u64| (step as f64 / self.steps_per_epoch as f64 / self.recipe.validation.every_epochs).floor();
+        count(step) > count(step - 1)
+    }
+
+    /// Measures the network and its average; says whether this was the best so far, or nothing if it was cancelled.
+    fn validate(&mut self) -> Result<Option<bool>, TrainError> {
+        let mut best_of_both = 0.0;
+        let subjects: &[WeightsOf] =
+            if self.recipe.ema.is_some() { &[WeightsOf::Network, WeightsOf::Ema] } else { &[WeightsOf::Network] };
+        for &weights in subjects {
+            let began = Instant::now();
+            let classifier = Classifier::new(self.bundle(weights)?, self.options.device.clone());
+            let (clips, limit) = (self.recipe.validation.clips, self.recipe.stop.bad_samples);
+            let measured = validation::measure(&classifier, &self.validation, clips, limit, &self.loader_options());
+            let (accuracy, bad) = match measured {
+                Ok(measured) => measured,
+                Err(Unmeasured::Cancelled) => return Ok(None),
+                Err(Unmeasured::Failed(error)) => return Err(error),
+            };
+            let step = self.state.progress.step;
+            for error in bad {
+                let (path, kind, reason) = (error.path.clone(), error.kind.name(), error.kind.to_string());
+                self.tell(&Record::BadSample { step, path, kind, reason })?;
+            }
+            // The last of them, the average if there is one, is what the bundle gets.
+            best_of_both = accuracy.top1_share();
+            self.last_accuracy = Some(accuracy.clone());
+            self.tell(&Record::Validation { step, weights, accuracy, seconds: began.elapsed().as_secs_f64() })?;
+        }
+        let progress = &mut self.state.progress;
+        let improved = progress.best.is_none_or(|best| best_of_both > best.top1);
+        if improved {
+            progress.best = Some(Best { step: progress.step, top1: best_of_both });
+        }
+        Ok(Some(improved))
+    }
+
+    fn save(&mut self) -> Result<(), TrainError> {
+        let (folder, step) = (self.folder.checkpoints(), self.state.progress.step);
+        let path = checkpoint::path_of(&folder, step);
+        self.state.checkpoint().write(&path)?;
+        checkpoint::prune(&folder, self.recipe.checkpoint.keep, self.state.progress.best.map(|best| best.step))?;
+        self.tell(&Record::Checkpoint { step, path })
+    }
+
+    /// Writes the bundle.
+    fn finish(&mut self) -> Result<Ending, TrainError> {
+        // A run that was interrupted in its last validation.
+        if self.last_accuracy.is_none() && self.validate()?.is_none() {
+            return Ok(Ending::Interrupted { step: self.state.progress.step });
+        }
+        let path = self.folder.bundle();
+        let weights = if self.recipe.ema.is_some() { WeightsOf::Ema } else { WeightsOf::Network };
+        if !path.is_dir() {
+            self.bundle(weights)?.write(&path)?;
+        }
+        self.tell(&Record::Finished { step: self.state.progress.step, bundle: path.clone() })?;
+        Ok(Ending::Finished { bundle: path, accuracy: self.last_accuracy.clone() })
+    }
+
+    /// The network or its average, as tagging would open it.
+    fn bundle(&self, weights: WeightsOf) -> Result<Bundle, TrainError> {
+        let network = self.state.network_for_inference(weights, &self.options.device)?;
+        let labels = self.data.labels.clone();
+        let (recipe, provenance) = (self.recipe, start::provenance(self.recipe, self.options.start_from.as_deref()));
+        let looks = (recipe.clip, recipe.pixels.clone());
+        let manifest = Manifest::described(recipe.name.clone(), recipe.network.clone(), &labels, looks, provenance);
+        Ok(Bundle { manifest, network, labels })
+    }
+
+    fn loader_options(&self) -> LoaderOptions {
+        let mut options = LoaderOptions { workers: self.options.workers, ..LoaderOptions::default() };
+        options.items_ahead = options.items_ahead.max(2 * self.recipe.batch.size);
+        options.limits.cancel = self.options.cancel.clone();
+        options
+    }
+
+    fn start_record(&self) -> Result<Record, TrainError> {
+        let pixels = self.recipe.pixels.crop as usize;
+        let cost = self.state.network().count([self.recipe.clip.frames, pixels, pixels])?;
+        Ok(Record::Start {
+            reelnet: env!("CARGO_PKG_VERSION"),
+            step: self.state.progress.step,
+            steps: self.schedule.steps(),
+            steps_per_epoch: self.steps_per_epoch,
+            samples: self.data.samples.len(),
+            validation_files: self.validation.samples.len(),
+            classes: self.data.labels.len(),
+            parameters: cost.parameters,
+            data: self.state.progress.data.clone(),
+        })
+    }
+
+    /// Tells what the data sets are without.
+    fn tell_findings(&mut self) -> Result<(), TrainError> {
+        for (set, data) in [("training", &*self.data), ("validation", &self.validation)] {
+            if data.findings.is_worth_telling() {
+                let record = Record::Findings { set, findings: data.findings.clone() };
+                (self.observe)(&record);
+                self.journal.write(&record)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells journal and observer.
+    fn tell(&mut self, record: &Record) -> Result<(), TrainError> {
+        (self.observe)(record);
+        self.journal.write(record)
+    }
+}
+
+/// A checkpoint goes on with the data and the threads that it was made with.
+fn check_same(
+    folder: &RunFolder,
+    checkpoint: &Checkpoint,
+    fingerprint: &str,
+    options: &RunOptions,
+) -> Result<(), TrainError> {
+    let changed = |what: String| Err(TrainError::Changed { path: folder.path().to_owned(), what });
+    let progress = &checkpoint.progress;
+    if progress.data != fingerprint {
+        return changed("the lists of files or classes are not those that it was begun with".to_owned());
+    }
+    if progress.threads != options.threads {
+        return changed(format!(
+            "it was begun with {} threads, and another number may add in another order; use --threads {}",
+            progress.threads, progress.threads
+        ));
+    }
+    Ok(())
+}
+
+/// What the loader gives for one sample.
+pub(crate) type Loaded = reelnet_clips::Sample<Fed>;

