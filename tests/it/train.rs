@@ -112,6 +112,32 @@ fn what_cannot_be_trained_is_told() {
     }
 }
 
+#[test]
+fn data_are_counted_and_shown_as_the_network_gets_them() {
+    let sandbox = sandbox();
+    prepare(&sandbox);
+    sandbox.write("data/train/left/00.pgm", "no picture");
+    sandbox.write("data/validation/left/notes.txt", "no picture");
+    let words = ["data", "inspect", "recipe.toml", "--data-root", "data", "--clips", "32", "--sheet", "sheet.png"];
+    // The broken file is told, and everything else is shown.
+    let told = sandbox.run(words).expect_code(1);
+    for row in
+        ["samples     32", "most        left (16), right (16)", "1 to 1 frames", "unreadable", "passed over 1 files"]
+    {
+        assert!(told.stdout.contains(row), "{row}: {}", told.stdout);
+    }
+    assert_eq!(told.stdout.matches("  left  train/left/").count(), 15, "{}", told.stdout);
+    assert!(told.stderr.contains("train/left/00.pgm"), "{}", told.stderr);
+    let sheet = fs::read(sandbox.path("sheet.png")).expect("a picture");
+    assert!(sheet.starts_with(b"\x89PNG"));
+    // 31 pictures of 16 pixels and their gaps: eight in a row, four rows.
+    let side = |at: usize| u32::from_be_bytes(sheet[at..at + 4].try_into().expect("four bytes"));
+    assert_eq!([side(16), side(20)], [8 * 18 + 2, 4 * 18 + 2]);
+    let json = sandbox.run([&words[..], &["--json"]].concat()).expect_code(1).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["training"]["classes"][1]["samples"], 16);
+}
+
 /// Files may not grow beyond some kilobytes, which is what a full disk looks like to whoever writes one.
 #[test]
 fn a_full_disk_is_told_and_leaves_no_half_of_a_checkpoint() {

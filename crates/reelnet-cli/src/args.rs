@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use reelnet_clips::Resize;
 
 use crate::device::DeviceChoice;
-pub(crate) use training::TrainArgs;
+pub(crate) use training::{DataCommand, InspectArgs, TrainArgs};
 
 /// Train video classifiers, measure them honestly, tag the videos that you own.
 #[derive(Debug, Parser)]
@@ -39,6 +39,9 @@ pub(crate) enum Command {
     Inflate(InflateArgs),
     /// Run a bundle on a tensor, for comparing it with another framework
     Forward(ForwardArgs),
+    /// Data sets
+    #[command(subcommand)]
+    Data(DataCommand),
     /// Train a network by a recipe, from a data set to a bundle
     Train(TrainArgs),
     /// Published weights

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Cli, Command, ModelCommand};
+use crate::args::{Cli, Command, DataCommand, ModelCommand};
 use crate::exit::Outcome;
 
 /// Runs the command line of this process.
@@ -31,6 +31,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => commands::import::import(&args),
         Command::Inflate(args) => commands::inflate::inflate(&args),
         Command::Forward(args) => commands::forward::forward(&args),
+        Command::Data(DataCommand::Inspect(args)) => commands::inspect::inspect_data(&args),
         Command::Train(args) => commands::train::train(&args),
         Command::Model(ModelCommand::Pull(args)) => commands::pull::pull(&args),
         Command::Doctor(args) => commands::doctor::doctor(&args),

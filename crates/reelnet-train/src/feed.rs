@@ -18,6 +18,13 @@ pub(crate) struct Fed {
     seed: Seed,
 }
 
+impl Fed {
+    /// Its place in the data set.
+    pub(crate) fn sample(&self) -> usize {
+        usize::try_from(self.seed.sample).expect("it was made from a place")
+    }
+}
+
 /// Loads from a position on, to the end of the run.
 pub(crate) fn feed(recipe: &Recipe, data: &Arc<DataSet>, augmenter: Augmenter, options: &LoaderOptions) -> Loader<Fed> {
     let augmenter = Arc::new(augmenter);

@@ -8,6 +8,7 @@
 
 pub mod augment;
 pub mod checkpoint;
+mod contact_sheet;
 pub mod data;
 mod dry_run;
 pub mod ema;
@@ -17,6 +18,7 @@ mod feed;
 mod golden;
 mod gradients;
 pub mod groups;
+mod inspection;
 pub mod journal;
 pub mod loss;
 pub mod optimizer;
@@ -29,9 +31,11 @@ mod tensors;
 mod trainer;
 mod validation;
 
+pub use contact_sheet::ContactSheet;
 pub use dry_run::{DryRun, dry_run};
 pub use error::TrainError;
 pub use gradients::GradientSum;
+pub use inspection::{ClassCount, InspectOptions, Inspection, Lengths, SeenClip, SetSummary, inspect};
 pub use recipe::{Recipe, RecipeError, RecipeErrorKind};
 pub use trainer::{Ending, RunOptions, train};
 pub use validation::Accuracy;

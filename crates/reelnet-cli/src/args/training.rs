@@ -1,10 +1,41 @@
-//! The words of training.
+//! The words of training, and of the data that it takes.
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use crate::device::DeviceChoice;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Say what a recipe's data hold, and show what the network will see of them
+    Inspect(InspectArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// Recipe, a TOML file
+    #[arg(value_name = "RECIPE")]
+    pub(crate) recipe: PathBuf,
+    /// Folder that the recipe's data lies in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_root: PathBuf,
+    /// Replaces one value of the recipe, such as augment.interpolation=bicubic; may be given again
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// PNG to write: the first clips of the first epoch, cropped and changed as in training
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sheet: Option<PathBuf>,
+    /// Clips to make
+    #[arg(long, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) clips: u16,
+    /// One JSON object instead of words, with every class and every name
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Threads that load and decode [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) workers: Option<u16>,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use super::folder;
 use crate::args::FramesArgs;
 use crate::exit::Outcome;
-use crate::output::{say, write_whole};
+use crate::output::{say, write_png};
 
 pub(crate) fn frames(args: &FramesArgs) -> anyhow::Result<Outcome> {
     if let Some(out) = &args.out {
@@ -213,18 +213,4 @@ impl<'args> Gallery<'args> {
 fn row(index: usize, pts_seconds: f64, [width, height]: [u32; 2], bytes: &[u8]) -> Row {
     let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     Row { clip: None, position: None, index, pts_seconds, width, height, sha256, pixel_format: None, file: None }
-}
-
-fn write_png(file: &Path, [width, height]: [u32; 2], rgb: &[u8]) -> anyhow::Result<()> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
-    write_whole(file, |file| {
-        let mut encoder = png::Encoder::new(file, width, height);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_depth(png::BitDepth::Eight);
-        encoder.set_compression(png::Compression::Fast);
-        let mut writer = encoder.write_header()?;
-        writer.write_image_data(rgb)?;
-        Ok(writer.finish()?)
-    })
 }

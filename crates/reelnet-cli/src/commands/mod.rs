@@ -8,6 +8,7 @@ pub(crate) mod frames;
 pub(crate) mod import;
 pub(crate) mod inflate;
 pub(crate) mod init;
+pub(crate) mod inspect;
 pub(crate) mod models;
 pub(crate) mod probe;
 pub(crate) mod pull;

@@ -1,0 +1,23 @@
+//! Pictures.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+
+use super::write_whole;
+
+/// Writes a PNG, and makes its folder.
+pub(crate) fn write_png(file: &Path, [width, height]: [u32; 2], rgb: &[u8]) -> anyhow::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+    write_whole(file, |file| {
+        let mut encoder = png::Encoder::new(file, width, height);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.set_compression(png::Compression::Fast);
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(rgb)?;
+        Ok(writer.finish()?)
+    })
+}
