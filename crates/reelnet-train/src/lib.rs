@@ -23,6 +23,7 @@ pub mod journal;
 pub mod loss;
 pub mod optimizer;
 pub mod recipe;
+mod report;
 mod run_folder;
 pub mod schedule;
 mod start;

@@ -1,4 +1,4 @@
-//! The folder of a run: its recipe, its journal, its checkpoints, and in the end its bundle.
+//! The folder of a run: its recipe, its journal, its checkpoints, and in the end its bundle and its report.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ const RECIPE: &str = "recipe.toml";
 const JOURNAL: &str = "journal.jsonl";
 const CHECKPOINTS: &str = "checkpoints";
 const BUNDLE: &str = "bundle";
+const REPORT: &str = "report.html";
 
 /// The folder of a run.
 #[derive(Clone, Debug)]
@@ -63,6 +64,10 @@ impl RunFolder {
 
     pub(crate) fn bundle(&self) -> PathBuf {
         self.path.join(BUNDLE)
+    }
+
+    pub(crate) fn report(&self) -> PathBuf {
+        self.path.join(REPORT)
     }
 
     /// The newest checkpoint.

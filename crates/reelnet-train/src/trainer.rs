@@ -14,6 +14,7 @@ use crate::error::TrainError;
 use crate::feed::{self, Fed};
 use crate::journal::{Journal, Record, WeightsOf};
 use crate::recipe::Recipe;
+use crate::report;
 use crate::run_folder::RunFolder;
 use crate::schedule::Schedule;
 use crate::start::{self, Sets};
@@ -264,7 +265,7 @@ impl<'run> Run<'run> {
         self.tell(&Record::Checkpoint { step, path })
     }
 
-    /// Writes the bundle.
+    /// Writes the bundle and the report.
     fn finish(&mut self) -> Result<Ending, TrainError> {
         // A run that was interrupted in its last validation.
         if self.last_accuracy.is_none() && self.validate()?.is_none() {
@@ -276,6 +277,7 @@ impl<'run> Run<'run> {
             self.bundle(weights)?.write(&path)?;
         }
         self.tell(&Record::Finished { step: self.state.progress.step, bundle: path.clone() })?;
+        report::write(self.recipe, &self.folder.journal(), &self.folder.report())?;
         Ok(Ending::Finished { bundle: path, accuracy: self.last_accuracy.clone() })
     }
 

@@ -31,6 +31,11 @@ fn eight_clips_are_learned_by_heart_and_tagged_alike() {
     let accuracy = accuracy.expect("it was measured");
     assert_eq!((accuracy.top1, accuracy.files), (8, 8), "{losses:?}");
     assert!(bundle.join("model.toml").is_file());
+    let report = std::fs::read_to_string(root.join("run/report.html")).expect("a report");
+    for part in ["<h1>bars</h1>", "<td>top-1 of the average<td>1.0000", "validation, network", "update_rate = 0.5"] {
+        assert!(report.contains(part), "{part}: {report}");
+    }
+    assert_eq!(report.matches("<svg").count(), 4);
 }
 
 #[test]
