@@ -30,12 +30,12 @@ fn prepare(sandbox: &Sandbox) {
     let small = [
         ("classes = 10", "classes = 2"),
         ("width = 0.25", "width = 0.1"),
-        ("epochs = 20", "epochs = 4"),
+        ("epochs = 40", "epochs = 4"),
         ("size = 64", "size = 8"),
         ("at_once = 64", "at_once = 4"),
         ("resize = 28", "resize = 16"),
         ("crop = 28", "crop = 16"),
-        ("every_epochs = 2.0", "every_epochs = 4.0"),
+        ("every_epochs = 10.0", "every_epochs = 4.0"),
         ("every_steps = 200", "every_steps = 3"),
         ("learning_rate = 0.4", "learning_rate = 1.6"),
     ];
