@@ -8,6 +8,7 @@ use burn::tensor::{Bytes, Element, Shape, TensorData};
 /// A tensor whose numbers stand in order, without a gap.
 pub(crate) struct Dense {
     tensor: FlexTensor,
+    #[cfg_attr(not(onednn), expect(dead_code, reason = "only what is done for oneDNN is counted"))]
     copied: bool,
 }
 
