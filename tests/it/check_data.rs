@@ -4,7 +4,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use reelnet_tests::command::Sandbox;
+use reelnet_tests::command::{Sandbox, signal};
 use reelnet_tests::golden;
 
 use crate::REELNET;
@@ -117,8 +117,7 @@ fn an_interrupted_run_ends_soon_and_the_next_one_goes_on() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let interrupt = Instant::now();
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
-    assert!(killed.success());
+    signal(&child.id().to_string(), "INT");
     let status = child.wait().expect("it ends");
     assert!(interrupt.elapsed() < Duration::from_secs(5), "{:?}", interrupt.elapsed());
     assert_eq!(status.code(), Some(130));

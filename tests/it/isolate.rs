@@ -4,7 +4,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use reelnet_tests::command::Sandbox;
+use reelnet_tests::command::{Sandbox, signal};
 use reelnet_tests::golden;
 use serde_json::Value;
 
@@ -81,7 +81,7 @@ fn a_killed_worker_costs_one_file() {
         threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok()).collect();
     let all = workers() + " " + &of_threads.join(" ");
     let worker = all.split_whitespace().next().expect("a worker is at work");
-    assert!(Command::new("kill").args(["-KILL", worker]).status().expect("kill runs").success());
+    signal(worker, "KILL");
     let output = child.wait_with_output().expect("it ends");
     let stdout = String::from_utf8(output.stdout).expect("text");
     let crashed = stdout.lines().filter(|line| line.contains("signal 9")).count();

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use reelnet_tests::command::Sandbox;
+use reelnet_tests::command::{Sandbox, signal};
 use reelnet_tests::golden;
 use serde_json::Value;
 
@@ -69,8 +69,7 @@ fn an_interrupted_run_keeps_its_rows_and_says_where_it_stopped() {
         sandbox.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command starts");
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     assert!(lines.next().is_some(), "a first row");
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
-    assert!(killed.success());
+    signal(&child.id().to_string(), "INT");
     let rest: Vec<String> = lines.map(|line| line.expect("text")).collect();
     assert!(rest.iter().all(|row| row.contains("\"tagged\"")), "{rest:?}");
     let output = child.wait_with_output().expect("it ends");

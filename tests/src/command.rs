@@ -13,6 +13,15 @@ pub struct Sandbox {
     binary: &'static str,
 }
 
+/// Sends a process a signal by its name: `INT`, `KILL`. By the shell's own `kill`, since a small system has no other.
+///
+/// # Panics
+/// If there is no such process.
+pub fn signal(process: &str, name: &str) {
+    let sent = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, process]).status().expect("a shell runs");
+    assert!(sent.success(), "no process {process} to send {name}");
+}
+
 /// How a command ended and what it said.
 #[derive(Debug)]
 pub struct Ended {
