@@ -1,6 +1,7 @@
 //! What computes on a CPU, and with how many threads.
 
 use std::num::NonZero;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The oneDNN that convolutions run on.
@@ -50,10 +51,12 @@ pub fn set_threads(threads: NonZero<usize>) {
 /// What [`set_threads`] said last.
 pub fn threads() -> usize {
     match THREADS.load(Ordering::Relaxed) {
-        0 => std::thread::available_parallelism().map_or(1, NonZero::get),
+        0 => *ALL,
         threads => threads,
     }
 }
 
+/// Asking the system reads files, too many times for every operation.
+static ALL: LazyLock<usize> = LazyLock::new(|| std::thread::available_parallelism().map_or(1, NonZero::get));
 /// 0 until somebody chooses.
 static THREADS: AtomicUsize = AtomicUsize::new(0);

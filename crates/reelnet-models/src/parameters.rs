@@ -116,6 +116,19 @@ fn segment(field: &str) -> &str {
     }
 }
 
+/// How every visitor and mapper here keeps its `path`.
+macro_rules! follows_path {
+    () => {
+        fn enter_module(&mut self, name: &str, container_type: &str) {
+            self.path.enter(name, container_type);
+        }
+
+        fn exit_module(&mut self, _name: &str, _container_type: &str) {
+            self.path.exit();
+        }
+    };
+}
+
 struct ListVisitor {
     path: Path,
     image: bool,
@@ -123,13 +136,7 @@ struct ListVisitor {
 }
 
 impl ModuleVisitor for ListVisitor {
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.path.enter(name, container_type);
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.exit();
-    }
+    follows_path!();
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let shape: [usize; D] = param.lazy_shape().dims();
@@ -144,13 +151,7 @@ struct ValueVisitor {
 }
 
 impl ModuleVisitor for ValueVisitor {
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.path.enter(name, container_type);
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.exit();
-    }
+    follows_path!();
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let tensor = param.val();
@@ -167,13 +168,7 @@ struct ReplaceMapper<F> {
 }
 
 impl<F: FnMut(&ParameterInfo) -> Option<Vec<f32>>> ModuleMapper for ReplaceMapper<F> {
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.path.enter(name, container_type);
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.exit();
-    }
+    follows_path!();
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let shape: [usize; D] = param.lazy_shape().dims();
@@ -194,13 +189,7 @@ struct TensorVisitor {
 }
 
 impl ModuleVisitor for TensorVisitor {
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.path.enter(name, container_type);
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.exit();
-    }
+    follows_path!();
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let tensor = param.val().without_autodiff();
@@ -216,13 +205,7 @@ struct GradientVisitor {
 }
 
 impl ModuleVisitor for GradientVisitor {
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.path.enter(name, container_type);
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.exit();
-    }
+    follows_path!();
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let tensor = param.val();
@@ -239,13 +222,7 @@ struct UpdateMapper<F> {
 }
 
 impl<F: FnMut(&ParameterInfo, Tensor<1>) -> Option<Tensor<1>>> ModuleMapper for UpdateMapper<F> {
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.path.enter(name, container_type);
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.exit();
-    }
+    follows_path!();
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let dims: [usize; D] = param.lazy_shape().dims();

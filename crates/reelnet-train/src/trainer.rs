@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use reelnet_clips::{CancelToken, LoaderOptions};
+use reelnet_clips::{CancelToken, ClipError, LoaderOptions};
 use reelnet_infer::{Bundle, Classifier, Manifest};
 
 use crate::checkpoint::{self, Best, Checkpoint};
@@ -176,8 +176,7 @@ impl<'run> Run<'run> {
             let (batch, bad) = Taken::sort(samples);
             let step = self.state.progress.step + 1;
             for error in bad {
-                let (path, kind, reason) = (error.path.clone(), error.kind.name(), error.kind.to_string());
-                self.tell(&Record::BadSample { step, path, kind, reason })?;
+                self.tell_bad_sample(step, &error)?;
                 self.state.count_bad(&error, self.recipe)?;
             }
 
@@ -241,8 +240,7 @@ impl<'run> Run<'run> {
             };
             let step = self.state.progress.step;
             for error in bad {
-                let (path, kind, reason) = (error.path.clone(), error.kind.name(), error.kind.to_string());
-                self.tell(&Record::BadSample { step, path, kind, reason })?;
+                self.tell_bad_sample(step, &error)?;
             }
             // The last of them, the average if there is one, is what the bundle gets.
             best_of_both = accuracy.top1_share();
@@ -324,6 +322,12 @@ impl<'run> Run<'run> {
             }
         }
         Ok(())
+    }
+
+    /// Tells of a sample that could not be used.
+    fn tell_bad_sample(&mut self, step: u64, error: &ClipError) -> Result<(), TrainError> {
+        let (path, kind, reason) = (error.path.clone(), error.kind.name(), error.kind.to_string());
+        self.tell(&Record::BadSample { step, path, kind, reason })
     }
 
     /// Tells journal and observer.

@@ -38,7 +38,9 @@ impl List<'_> {
         }
         let mut rows = Rows::default();
         for (line, text) in lines {
-            rows.listed.push(self.row(text, separator).map_err(|why| Kind::Line { line, why }.at(&file))?);
+            let mut row = self.row(text, separator).map_err(|why| Kind::Line { line, why }.at(&file))?;
+            row.is_there = row.path.exists();
+            rows.listed.push(row);
         }
         Ok(rows)
     }
@@ -97,6 +99,7 @@ impl List<'_> {
             })
     }
 
+    /// What a line says; whether its file is there is not looked up, since a line may be tried with every separator.
     fn row(&self, line: &str, separator: char) -> Result<Row, String> {
         let fields = fields(line, separator)?;
         let needed = self.columns.len();
@@ -155,7 +158,6 @@ impl List<'_> {
             return Err("the label is empty".to_owned());
         }
         row.path = self.root.join(self.files).join(&row.name);
-        row.is_there = row.path.exists();
         row.group.clone_from(&row.name);
         Ok(row)
     }
