@@ -12,8 +12,8 @@ have pkg-config || packages+=(pkg-config)
 for library in libavcodec libavformat libavutil libswscale; do
   if ! have pkg-config || ! pkg-config --exists "$library"; then packages+=("$library-dev"); fi
 done
-# bindgen reads FFmpeg's headers with libclang, and libclang needs its own headers beside it.
-libclang=$(find /usr/lib/llvm-*/lib /usr/lib/*-linux-gnu /usr/lib64 -maxdepth 1 -name 'libclang*.so*' 2>/dev/null | head -1 || true)
+# bindgen reads FFmpeg's headers with libclang (not libclang-cpp, whose name begins alike), and libclang needs its own headers beside it.
+libclang=$(find /usr/lib/llvm-*/lib /usr/lib/*-linux-gnu /usr/lib64 -maxdepth 1 \( -name 'libclang.so*' -o -name 'libclang-[0-9]*.so*' \) 2>/dev/null | head -1 || true)
 if [ -z "$libclang" ] && [ -z "${LIBCLANG_PATH:-}" ]; then packages+=(libclang-dev); fi
 # The allocator is C, and what stands between Rust and oneDNN is C++.
 if ! have cc && ! have gcc && ! have clang; then packages+=(gcc libc6-dev); fi
