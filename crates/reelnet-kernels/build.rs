@@ -31,7 +31,12 @@ mod onednn {
             );
         };
         let mut shim = cc::Build::new();
-        shim.cpp(true).std("c++17").opt_level(2).includes(&include).file("cpp/onednn.cpp").compile("reelnet_onednn");
+        shim.cpp(true)
+            .std("c++17")
+            .opt_level(2)
+            .includes(&include)
+            .files(["runtime", "convolution", "onednn", "fused"].map(|name| format!("cpp/{name}.cpp")))
+            .compile("reelnet_onednn");
         // After the shim, which needs its symbols.
         for folder in libraries {
             println!("cargo::rustc-link-search=native={}", folder.display());

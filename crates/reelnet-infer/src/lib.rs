@@ -10,6 +10,7 @@ mod batch;
 mod bundle;
 mod classifier;
 mod default_model;
+pub mod engine;
 mod error;
 pub mod hub;
 pub mod import;

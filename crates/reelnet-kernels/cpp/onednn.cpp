@@ -1,92 +1,12 @@
-// The C++ between Rust and oneDNN: plans for convolutions over channels-last activations. Compiles against oneDNN 2.6 and 3.x.
-#include "onednn.h"
-
-#include <dlfcn.h>
-
+// Convolutions on burn's tensors: plans over channels-last activations, forward and backward. Compiles against oneDNN 2.6 and 3.x.
 #include <cstring>
-#include <exception>
 #include <memory>
-#include <string>
+#include <stdexcept>
 #include <unordered_map>
 
-#include <oneapi/dnnl/dnnl.hpp>
+#include "convolution.h"
 
-#if DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_THREADPOOL
-#error "this oneDNN was built for a thread pool of the caller; build with one for OpenMP, or with --no-default-features"
-#endif
-
-using dnnl::memory;
-using Tag = memory::format_tag;
-using Type = memory::data_type;
-
-namespace {
-
-thread_local std::string last_error;
-
-dnnl::engine &engine() {
-    static dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
-    return cpu;
-}
-
-dnnl::stream &stream() {
-    thread_local dnnl::stream own(engine());
-    return own;
-}
-
-// The OpenMP that oneDNN itself is linked with, whichever that is: asking the loader needs none at build time.
-using SetThreads = void (*)(int);
-SetThreads set_threads_of_openmp() {
-    static const auto function = reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
-    return function;
-}
-
-void set_threads(int64_t threads) {
-    // OpenMP keeps the number a calling thread.
-    thread_local int64_t current = 0;
-    if (threads == current) return;
-    if (auto set = set_threads_of_openmp()) set(static_cast<int>(threads));
-    current = threads;
-}
-
-// Runs `body`; an exception may not cross into Rust.
-template <typename Body>
-int guarded(Body body) {
-    try {
-        body();
-        return 0;
-    } catch (const dnnl::error &error) {
-        last_error = error.message ? error.message : "unknown error";
-        last_error += " (status " + std::to_string(static_cast<int>(error.status)) + ")";
-    } catch (const std::exception &error) {
-        last_error = error.what();
-    } catch (...) {
-        last_error = "unknown error";
-    }
-    return 1;
-}
-
-uint64_t aligned(uint64_t bytes) { return (bytes + 63) & ~uint64_t(63); }
-
-// A copy between the caller's layout and the kernel's, if they differ.
-struct Reorder {
-    bool needed = false;
-    dnnl::primitive primitive;
-    memory::desc from, to;
-    uint64_t scratch_offset = 0;
-
-    void plan(const memory::desc &source, const memory::desc &target) {
-        needed = source != target;
-        if (!needed) return;
-        from = source;
-        to = target;
-        primitive = dnnl::reorder(dnnl::reorder::primitive_desc(engine(), from, engine(), to));
-    }
-    void run(void *source, void *target) const {
-        primitive.execute(stream(), {{DNNL_ARG_FROM, memory(from, engine(), source)}, {DNNL_ARG_TO, memory(to, engine(), target)}});
-    }
-};
-
-}  // namespace
+using namespace reelnet;
 
 struct ReelnetPlan {
     int64_t direction, threads;
@@ -103,24 +23,7 @@ struct ReelnetPlan {
 
 namespace {
 
-struct Descriptors {
-    memory::desc source, weights, bias, destination;
-};
-
-struct Geometry {
-    memory::dims stride, dilation, before, after;
-};
-
-memory::dims dims_of(const ReelnetConv &conv, const int64_t values[3], int64_t minus = 0) {
-    memory::dims dims;
-    for (int64_t axis = 3 - conv.axes; axis < 3; ++axis) dims.push_back(values[axis] - minus);
-    return dims;
-}
-
-memory::dims with(memory::dims head, const memory::dims &tail) {
-    head.insert(head.end(), tail.begin(), tail.end());
-    return head;
-}
+constexpr auto direct = dnnl::algorithm::convolution_direct;
 
 // Some compiled weight gradients of oneDNN 2.6 are wrong, and some write beyond their memory: of bfloat16 over three axes, with
 // dilation, and with strides of a 1x1 kernel; of floats over three axes, where the padding of an axis reaches over the middle of the
@@ -148,24 +51,16 @@ void step_past_wrong_kernels(const ReelnetConv &conv, dnnl::convolution_backward
 }
 
 #if DNNL_VERSION_MAJOR >= 3
-dnnl::convolution_forward::primitive_desc forward(dnnl::prop_kind kind, const Descriptors &d, const Geometry &g, bool bias,
-                                                  const dnnl::primitive_attr &attr) {
-    const auto direct = dnnl::algorithm::convolution_direct;
-    if (bias)
-        return {engine(), kind, direct, d.source, d.weights, d.bias, d.destination, g.stride, g.dilation, g.before, g.after, attr};
-    return {engine(), kind, direct, d.source, d.weights, d.destination, g.stride, g.dilation, g.before, g.after, attr};
-}
 dnnl::convolution_backward_data::primitive_desc input_gradient(const Descriptors &d, const Geometry &g,
                                                                const dnnl::convolution_forward::primitive_desc &hint,
                                                                const dnnl::primitive_attr &attr) {
-    return {engine(), dnnl::algorithm::convolution_direct, d.source, d.weights, d.destination, g.stride, g.dilation, g.before,
+    return {engine(), direct, d.source, d.weights, d.destination, g.stride, g.dilation, g.before,
             g.after, hint, attr};
 }
 dnnl::convolution_backward_weights::primitive_desc weight_gradient(const ReelnetConv &conv, const Descriptors &d, const Geometry &g,
                                                                    const dnnl::convolution_forward::primitive_desc &hint,
                                                                    const dnnl::primitive_attr &attr) {
     using Chosen = dnnl::convolution_backward_weights::primitive_desc;
-    const auto direct = dnnl::algorithm::convolution_direct;
     auto chosen = conv.has_bias ? Chosen(engine(), direct, d.source, d.weights, d.bias, d.destination, g.stride, g.dilation, g.before,
                                          g.after, hint, attr)
                                 : Chosen(engine(), direct, d.source, d.weights, d.destination, g.stride, g.dilation, g.before,
@@ -174,25 +69,16 @@ dnnl::convolution_backward_weights::primitive_desc weight_gradient(const Reelnet
     return chosen;
 }
 #else
-dnnl::convolution_forward::primitive_desc forward(dnnl::prop_kind kind, const Descriptors &d, const Geometry &g, bool bias,
-                                                  const dnnl::primitive_attr &attr) {
-    const auto direct = dnnl::algorithm::convolution_direct;
-    using Desc = dnnl::convolution_forward::desc;
-    const auto desc = bias ? Desc(kind, direct, d.source, d.weights, d.bias, d.destination, g.stride, g.dilation, g.before, g.after)
-                           : Desc(kind, direct, d.source, d.weights, d.destination, g.stride, g.dilation, g.before, g.after);
-    return {desc, attr, engine()};
-}
 dnnl::convolution_backward_data::primitive_desc input_gradient(const Descriptors &d, const Geometry &g,
                                                                const dnnl::convolution_forward::primitive_desc &hint,
                                                                const dnnl::primitive_attr &attr) {
-    const dnnl::convolution_backward_data::desc desc(dnnl::algorithm::convolution_direct, d.source, d.weights, d.destination,
+    const dnnl::convolution_backward_data::desc desc(direct, d.source, d.weights, d.destination,
                                                      g.stride, g.dilation, g.before, g.after);
     return {desc, attr, engine(), hint};
 }
 dnnl::convolution_backward_weights::primitive_desc weight_gradient(const ReelnetConv &conv, const Descriptors &d, const Geometry &g,
                                                                    const dnnl::convolution_forward::primitive_desc &hint,
                                                                    const dnnl::primitive_attr &attr) {
-    const auto direct = dnnl::algorithm::convolution_direct;
     using Desc = dnnl::convolution_backward_weights::desc;
     const auto desc = conv.has_bias
                           ? Desc(direct, d.source, d.weights, d.bias, d.destination, g.stride, g.dilation, g.before, g.after)
@@ -204,41 +90,24 @@ dnnl::convolution_backward_weights::primitive_desc weight_gradient(const Reelnet
 }
 #endif
 
-// Which activations a plan may lay out as it likes; the others stay channels-last.
-struct Freedom {
-    bool source, destination;
-};
-
 std::unique_ptr<ReelnetPlan> build(const ReelnetConv &conv, Freedom free) {
     auto plan = std::make_unique<ReelnetPlan>();
     plan->direction = conv.direction;
     plan->threads = conv.threads;
     plan->has_bias = conv.has_bias != 0;
 
-    const bool planar = conv.axes == 2;
-    const Tag last = planar ? Tag::nhwc : Tag::ndhwc;
-    const auto source_dims = with({conv.batch, conv.channels_in}, dims_of(conv, conv.size));
-    const auto output_dims = with({conv.batch, conv.channels_out}, dims_of(conv, conv.output));
-    memory::dims head = {conv.channels_out / conv.groups, conv.channels_in / conv.groups};
-    Tag weights_tag = planar ? Tag::oihw : Tag::oidhw;
-    if (conv.groups > 1) {
-        head.insert(head.begin(), conv.groups);
-        weights_tag = planar ? Tag::goihw : Tag::goidhw;
-    }
-    const auto weight_dims = with(head, dims_of(conv, conv.kernel));
-
+    const auto shapes = shapes_of(conv);
     const Type type = conv.half ? Type::bf16 : Type::f32;
-    const memory::desc users_source(source_dims, type, last), users_destination(output_dims, type, last);
-    const memory::desc users_weights(weight_dims, Type::f32, weights_tag);
+    const memory::desc users_source(shapes.source, type, shapes.last), users_destination(shapes.destination, type, shapes.last);
+    const memory::desc users_weights(shapes.weights, Type::f32, shapes.plain_weights);
     plan->bias = memory::desc({conv.channels_out}, Type::f32, Tag::a);
 
     Descriptors d;
-    d.source = memory::desc(source_dims, type, free.source ? Tag::any : last);
-    d.destination = memory::desc(output_dims, type, free.destination ? Tag::any : last);
-    d.weights = memory::desc(weight_dims, type, Tag::any);
+    d.source = memory::desc(shapes.source, type, free.source ? Tag::any : shapes.last);
+    d.destination = memory::desc(shapes.destination, type, free.destination ? Tag::any : shapes.last);
+    d.weights = memory::desc(shapes.weights, type, Tag::any);
     d.bias = plan->bias;
-    const Geometry g = {dims_of(conv, conv.stride), dims_of(conv, conv.dilation, 1), dims_of(conv, conv.before),
-                        dims_of(conv, conv.after)};
+    const auto g = geometry_of(conv);
     dnnl::primitive_attr attr;
     attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
 
@@ -247,7 +116,7 @@ std::unique_ptr<ReelnetPlan> build(const ReelnetConv &conv, Freedom free) {
         plan->implementation = chosen.impl_info_str();
     };
     if (conv.direction == REELNET_FORWARD) {
-        const auto chosen = forward(dnnl::prop_kind::forward_inference, d, g, plan->has_bias, attr);
+        const auto chosen = forward(dnnl::prop_kind::forward_inference, direct, d, g, plan->has_bias, attr);
         take(chosen);
         plan->source = chosen.src_desc();
         plan->weights = chosen.weights_desc();
@@ -257,7 +126,7 @@ std::unique_ptr<ReelnetPlan> build(const ReelnetConv &conv, Freedom free) {
         plan->weights_reorder.plan(users_weights, plan->weights);
         plan->destination_reorder.plan(plan->destination, users_destination);
     } else if (conv.direction == REELNET_INPUT_GRADIENT) {
-        const auto hint = forward(dnnl::prop_kind::forward_training, d, g, false, dnnl::primitive_attr());
+        const auto hint = forward(dnnl::prop_kind::forward_training, direct, d, g, false, dnnl::primitive_attr());
         const auto chosen = input_gradient(d, g, hint, attr);
         take(chosen);
         plan->source = chosen.diff_src_desc();
@@ -268,9 +137,9 @@ std::unique_ptr<ReelnetPlan> build(const ReelnetConv &conv, Freedom free) {
         plan->weights_reorder.plan(users_weights, plan->weights);
         plan->destination_reorder.plan(users_destination, plan->destination);
     } else {
-        const auto hint = forward(dnnl::prop_kind::forward_training, d, g, plan->has_bias, dnnl::primitive_attr());
+        const auto hint = forward(dnnl::prop_kind::forward_training, direct, d, g, plan->has_bias, dnnl::primitive_attr());
         // The gradient of bfloat16 products is summed, and kept, in 32 bits.
-        d.weights = memory::desc(weight_dims, Type::f32, Tag::any);
+        d.weights = memory::desc(shapes.weights, Type::f32, Tag::any);
         const auto chosen = weight_gradient(conv, d, g, hint, attr);
         take(chosen);
         plan->needs_clear_scratch = plan->implementation.compare(0, 8, "jit_bf16") == 0;
@@ -296,18 +165,13 @@ std::unique_ptr<ReelnetPlan> build(const ReelnetConv &conv, Freedom free) {
     return plan;
 }
 
-bool is_reference(const ReelnetPlan &plan) { return plan.implementation.compare(0, 3, "ref") == 0; }
-
-// With few channels, channels-last activations leave oneDNN only its reference kernels, which are slower than copying the
-// activations twice by a factor of hundreds.
 std::unique_ptr<ReelnetPlan> choose(const ReelnetConv &conv) {
-    constexpr Freedom freedoms[] = {{false, false}, {true, false}, {false, true}, {true, true}};
     std::unique_ptr<ReelnetPlan> slow;
     std::string why;
     for (const auto freedom : freedoms) {
         try {
             auto plan = build(conv, freedom);
-            if (!is_reference(*plan)) return plan;
+            if (!is_reference(plan->implementation)) return plan;
             if (!slow) slow = std::move(plan);
         } catch (const dnnl::error &error) {
             why = error.message;
@@ -379,23 +243,3 @@ extern "C" int reelnet_onednn_run(const ReelnetPlan *plan, void *source, void *w
 }
 
 extern "C" void reelnet_onednn_free(ReelnetPlan *plan) { delete plan; }
-
-extern "C" int reelnet_onednn_team(int64_t threads, void (*work)(void *), void *context) {
-    // What compilers turn `#pragma omp parallel` into: libgomp's since version 4.0, LLVM's runtime has it too.
-    using Parallel = void (*)(void (*)(void *), void *, unsigned, unsigned);
-    static const auto parallel = reinterpret_cast<Parallel>(dlsym(RTLD_DEFAULT, "GOMP_parallel"));
-    if (DNNL_CPU_THREADING_RUNTIME != DNNL_RUNTIME_OMP || !parallel) return 1;
-    parallel(work, context, static_cast<unsigned>(threads), 0);
-    return 0;
-}
-
-extern "C" void reelnet_onednn_library(ReelnetLibrary *library) {
-    const auto *version = dnnl::version();
-    library->major = version->major;
-    library->minor = version->minor;
-    library->patch = version->patch;
-    library->instructions = static_cast<int64_t>(dnnl::get_effective_cpu_isa());
-    library->openmp = DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_OMP && set_threads_of_openmp() != nullptr;
-}
-
-extern "C" const char *reelnet_onednn_error(void) { return last_error.c_str(); }

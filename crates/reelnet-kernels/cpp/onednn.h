@@ -52,6 +52,59 @@ int reelnet_onednn_pack(const ReelnetPlan *plan, const void *weights, void *pack
 int reelnet_onednn_run(const ReelnetPlan *plan, void *source, void *weights, void *bias, void *destination, void *scratch);
 void reelnet_onednn_free(ReelnetPlan *plan);
 
+// A convolution of inference and what follows it while its results are at hand, in this order: gates, what is in the destination
+// already, an activation.
+struct ReelnetFused {
+    ReelnetConv conv;
+    // ReelnetNumber
+    int64_t source, destination, residual;
+    // ReelnetActivation
+    int64_t activation;
+    // Multiplies by a 32-bit float a channel.
+    int64_t is_gated;
+    // Adds what is in the destination already, of type `residual`.
+    int64_t accumulates;
+    // 3x3 kernels of 32-bit floats by Winograd's F(4x4, 3x3).
+    int64_t winograd;
+    // What a residual's and a result's unit is worth, for 8-bit numbers.
+    float residual_scale, destination_scale;
+};
+
+enum ReelnetNumber : int64_t { REELNET_F32 = 0, REELNET_BF16 = 1, REELNET_U8 = 2, REELNET_S8 = 3 };
+enum ReelnetActivation : int64_t {
+    REELNET_NOTHING = 0,
+    REELNET_RELU = 1,
+    REELNET_RELU6 = 2,
+    REELNET_SWISH = 3,
+    REELNET_SIGMOID = 4,
+};
+
+// One pooling window over channels-last activations.
+struct ReelnetPool {
+    int64_t batch, channels;
+    int64_t size[3], output[3], kernel[3], stride[3], before[3], after[3];
+    // The mean of what is not padding instead of the largest.
+    int64_t is_average;
+    // ReelnetNumber, of source and destination.
+    int64_t number;
+    int64_t threads;
+};
+
+struct ReelnetFusedPlan;
+
+// `scales` are what a unit of an 8-bit sum is worth, one a channel; null for floats.
+int reelnet_fused_plan(const ReelnetFused *fused, const float *scales, ReelnetFusedPlan **plan, ReelnetPlanInfo *info);
+int reelnet_pool_plan(const ReelnetPool *pool, ReelnetFusedPlan **plan, ReelnetPlanInfo *info);
+// `weights` are 32-bit floats, or signed bytes where the source has 8 bits.
+int reelnet_fused_pack(const ReelnetFusedPlan *plan, const void *weights, void *packed);
+// A plan is run by one thread at a time. What it has no use for may be null.
+int reelnet_fused_run(ReelnetFusedPlan *plan, const void *source, const void *weights, const void *bias, const void *gate,
+                      void *destination, void *scratch);
+// Whether two plans take their weights packed alike; packing what is packed for one plan for another.
+int reelnet_fused_same_weights(const ReelnetFusedPlan *a, const ReelnetFusedPlan *b);
+int reelnet_fused_repack(const ReelnetFusedPlan *from, const void *packed, const ReelnetFusedPlan *to, void *repacked);
+void reelnet_fused_free(ReelnetFusedPlan *plan);
+
 // Calls `work` on as many threads of oneDNN's own at once. 1 where it has none that can be borrowed; then nothing was called.
 int reelnet_onednn_team(int64_t threads, void (*work)(void *), void *context);
 

@@ -10,6 +10,7 @@ mod composed;
 mod conv;
 pub mod cpu;
 mod flex;
+pub mod fused;
 mod layout;
 mod norm;
 #[cfg(onednn)]

@@ -174,7 +174,10 @@ impl Network {
     }
 
     /// Whether clips of `[frames, height, width]` can be run.
-    fn check_input(&self, channels: usize, [frames, height, width]: [usize; 3]) -> Result<(), ConfigError> {
+    ///
+    /// # Errors
+    /// If not, and why.
+    pub fn check_input(&self, channels: usize, [frames, height, width]: [usize; 3]) -> Result<(), ConfigError> {
         let image = self.config.is_image();
         let network = if image { "an image network" } else { "a video network" };
         let refuse = |why| Err(ConfigError::Input { network, frames, height, width, why });

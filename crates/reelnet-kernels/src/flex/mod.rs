@@ -9,7 +9,7 @@ mod elementwise;
 mod extension;
 mod pool;
 mod rows;
-mod team;
+pub(crate) mod team;
 pub(crate) mod tensors;
 
 pub(crate) use extension::{add_relu, affine, average_pool, batch_norm, gate, max_pool, sweep, takes};

@@ -8,8 +8,13 @@ use crate::cpu;
 /// Calls `task` with each piece of `size` values (the last may be shorter) and its index, on as many threads as there are pieces
 /// and [`cpu::threads`].
 pub(super) fn pieces<T: Send>(values: &mut [T], size: usize, task: impl Fn(usize, &mut [T]) + Sync) {
+    pieces_on(cpu::threads(), values, size, task);
+}
+
+/// As [`pieces`], on as many as `threads`.
+pub(crate) fn pieces_on<T: Send>(threads: usize, values: &mut [T], size: usize, task: impl Fn(usize, &mut [T]) + Sync) {
     let (start, length) = (Start(values.as_mut_ptr()), values.len());
-    each(length.div_ceil(size), |index| {
+    each(threads, length.div_ceil(size), |index| {
         let begin = index * size;
         // SAFETY: `begin` is less than the length. `each` hands every index out once, so no two pieces share a value, and
         // `values` is borrowed until all of them are done.
@@ -19,7 +24,7 @@ pub(super) fn pieces<T: Send>(values: &mut [T], size: usize, task: impl Fn(usize
 }
 
 /// Calls `task` with every index below `count`.
-fn each(count: usize, task: impl Fn(usize) + Sync) {
+fn each(threads: usize, count: usize, task: impl Fn(usize) + Sync) {
     let next = AtomicUsize::new(0);
     let work = || {
         loop {
@@ -30,7 +35,7 @@ fn each(count: usize, task: impl Fn(usize) + Sync) {
             task(index);
         }
     };
-    let threads = cpu::threads().min(count);
+    let threads = threads.min(count);
     if threads <= 1 {
         return work();
     }

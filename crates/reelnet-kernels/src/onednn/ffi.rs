@@ -24,6 +24,37 @@ pub(super) struct Conv {
 }
 
 #[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fused {
+    pub(super) conv: Conv,
+    pub(super) source: i64,
+    pub(super) destination: i64,
+    pub(super) residual: i64,
+    pub(super) activation: i64,
+    pub(super) is_gated: i64,
+    pub(super) accumulates: i64,
+    pub(super) winograd: i64,
+    pub(super) residual_scale: f32,
+    pub(super) destination_scale: f32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pool {
+    pub(super) batch: i64,
+    pub(super) channels: i64,
+    pub(super) size: [i64; 3],
+    pub(super) output: [i64; 3],
+    pub(super) kernel: [i64; 3],
+    pub(super) stride: [i64; 3],
+    pub(super) before: [i64; 3],
+    pub(super) after: [i64; 3],
+    pub(super) is_average: i64,
+    pub(super) number: i64,
+    pub(super) threads: i64,
+}
+
+#[repr(C)]
 pub(super) struct PlanInfo {
     pub(super) scratch: u64,
     pub(super) packed: u64,
@@ -47,7 +78,38 @@ pub(super) struct Plan {
     private: [u8; 0],
 }
 
+/// Another C++ object that only the shim looks into.
+#[repr(C)]
+pub(super) struct FusedPlan {
+    private: [u8; 0],
+}
+
 unsafe extern "C" {
+    pub(super) fn reelnet_fused_plan(
+        fused: *const Fused,
+        scales: *const f32,
+        plan: *mut *mut FusedPlan,
+        info: *mut PlanInfo,
+    ) -> c_int;
+    pub(super) fn reelnet_pool_plan(pool: *const Pool, plan: *mut *mut FusedPlan, info: *mut PlanInfo) -> c_int;
+    pub(super) fn reelnet_fused_pack(plan: *const FusedPlan, weights: *const c_void, packed: *mut c_void) -> c_int;
+    pub(super) fn reelnet_fused_same_weights(a: *const FusedPlan, b: *const FusedPlan) -> c_int;
+    pub(super) fn reelnet_fused_repack(
+        from: *const FusedPlan,
+        packed: *const c_void,
+        to: *const FusedPlan,
+        repacked: *mut c_void,
+    ) -> c_int;
+    pub(super) fn reelnet_fused_run(
+        plan: *mut FusedPlan,
+        source: *const c_void,
+        weights: *const c_void,
+        bias: *const c_void,
+        gate: *const c_void,
+        destination: *mut c_void,
+        scratch: *mut c_void,
+    ) -> c_int;
+    pub(super) fn reelnet_fused_free(plan: *mut FusedPlan);
     pub(super) fn reelnet_onednn_plan(conv: *const Conv, plan: *mut *mut Plan, info: *mut PlanInfo) -> c_int;
     pub(super) fn reelnet_onednn_pack(plan: *const Plan, weights: *const c_void, packed: *mut c_void) -> c_int;
     pub(super) fn reelnet_onednn_run(

@@ -7,6 +7,7 @@
 mod cache;
 mod extension;
 mod ffi;
+pub(crate) mod fused;
 mod library;
 mod memory;
 mod plan;

@@ -213,7 +213,7 @@ fn elements(sizes: &[i64]) -> usize {
     sizes.iter().map(|&size| usize::try_from(size).expect("sizes are positive")).product()
 }
 
-fn check(status: i32) -> Result<(), OneDnnError> {
+pub(super) fn check(status: i32) -> Result<(), OneDnnError> {
     if status == 0 {
         return Ok(());
     }
