@@ -11,7 +11,7 @@ use reelnet_kernels::fused::{
 use super::formats::{Format, Ranges, formats, is_vector};
 use super::graph::{Conv, Graph, Op, Shape, Value};
 use super::schedule::{Schedule, Stretch};
-use super::{EngineError, OperationTime, Precision};
+use super::{EngineError, EngineSpec, OperationTime};
 
 /// A network for one shape of clips, ready to run.
 #[derive(Debug)]
@@ -91,15 +91,12 @@ impl Span {
 
 impl Program {
     /// Chooses kernels, packs weights, and lays memory out.
-    pub(super) fn compile(
-        graph: &Graph,
-        precision: &Precision,
-        threads: usize,
-        winograd: bool,
-        template: Option<&Self>,
-    ) -> Result<Self, EngineError> {
-        let formats = formats(graph, precision);
-        let schedule = Schedule::new(graph, &|value| formats[value.0].number.size());
+    ///
+    /// `template` is a program of the same network whose packed weights are used again.
+    pub(super) fn compile(graph: &Graph, spec: &EngineSpec, template: Option<&Self>) -> Result<Self, EngineError> {
+        let formats = formats(graph, &spec.precision);
+        let schedule = Schedule::new(graph, spec.chunk_bytes, &|value| formats[value.0].number.size());
+        let (threads, winograd) = (spec.threads.get(), spec.winograd);
         let builder = Builder { graph, formats, schedule, threads, winograd, template };
         let stretches: Vec<Turn> =
             builder.schedule.stretches.iter().map(|stretch| builder.stretch(stretch)).collect::<Result<_, _>>()?;

@@ -11,10 +11,6 @@ use reelnet_kernels::fused::Arena;
 use super::formats::is_vector;
 use super::graph::{Graph, Op, Shape, Value};
 
-/// Bytes that the largest operation of a stretch should read and write a chunk: a share of the last cache, which two cores may
-/// have to themselves or not.
-const CHUNK_BYTES: usize = 8 << 20;
-
 /// Operations that run together, chunk by chunk.
 #[derive(Debug, PartialEq)]
 pub(super) struct Stretch {
@@ -44,10 +40,11 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// `size` says how many bytes a number of a value has.
-    pub(super) fn new(graph: &Graph, size: &dyn Fn(Value) -> usize) -> Self {
+    /// `chunk_bytes` are what the largest operation of a stretch should read and write a chunk; `size` says how many bytes a number of
+    /// a value has.
+    pub(super) fn new(graph: &Graph, chunk_bytes: usize, size: &dyn Fn(Value) -> usize) -> Self {
         let order = order(graph);
-        let stretches = stretches(graph, &order, size);
+        let stretches = stretches(graph, &order, chunk_bytes, size);
         let in_place = in_place(graph, &order);
         let (places, bytes) = place(graph, &stretches, &in_place, size);
         Self { stretches, places, in_place, bytes }
@@ -100,7 +97,7 @@ fn framewise_images(graph: &Graph, value: Value) -> Option<usize> {
     }
 }
 
-fn stretches(graph: &Graph, order: &[Value], size: &dyn Fn(Value) -> usize) -> Vec<Stretch> {
+fn stretches(graph: &Graph, order: &[Value], chunk_bytes: usize, size: &dyn Fn(Value) -> usize) -> Vec<Stretch> {
     let mut runs: Vec<(Option<usize>, Vec<Value>)> = Vec::new();
     for &value in order {
         if matches!(graph.node(value).op, Op::Input) {
@@ -115,7 +112,7 @@ fn stretches(graph: &Graph, order: &[Value], size: &dyn Fn(Value) -> usize) -> V
     }
     let cut = |(images, values): (Option<usize>, Vec<Value>)| match images {
         Some(all) => {
-            let images = images_of_a_chunk(graph, &values, all, size);
+            let images = images_of_a_chunk(graph, &values, (all, chunk_bytes), size);
             Stretch { values, images, chunks: all / images }
         }
         None => Stretch { values, images: 1, chunks: 1 },
@@ -128,8 +125,13 @@ fn takes_a_mean_of(graph: &Graph, value: Value, run: &[Value]) -> bool {
     graph.node(value).op.operands().iter().any(|operand| is_mean(operand) && run.contains(operand))
 }
 
-/// As many frames as fit into [`CHUNK_BYTES`]: whole samples, or an equal part of one, so that a chunk has one gate or whole gates.
-fn images_of_a_chunk(graph: &Graph, values: &[Value], all: usize, size: &dyn Fn(Value) -> usize) -> usize {
+/// As many frames as fit into `chunk_bytes`: whole samples, or an equal part of one, so that a chunk has one gate or whole gates.
+fn images_of_a_chunk(
+    graph: &Graph,
+    values: &[Value],
+    (all, chunk_bytes): (usize, usize),
+    size: &dyn Fn(Value) -> usize,
+) -> usize {
     let frames_of = |value: &Value| match graph.node(*value).op {
         Op::Mean { source } => graph.shape(source)[1],
         _ => graph.shape(*value)[1],
@@ -138,7 +140,7 @@ fn images_of_a_chunk(graph: &Graph, values: &[Value], all: usize, size: &dyn Fn(
     let bytes = |value: Value| graph.shape(value).iter().product::<usize>() * size(value);
     let traffic = |&value: &Value| bytes(value) + graph.node(value).op.operands().into_iter().map(bytes).sum::<usize>();
     let most = values.iter().map(traffic).max().unwrap_or(0);
-    let fits = |images: usize| most / all * images <= CHUNK_BYTES;
+    let fits = |images: usize| most / all * images <= chunk_bytes;
     let whole = |images: usize| images.is_multiple_of(frames) || frames.is_multiple_of(images);
     if values.len() == 1 {
         return all;
