@@ -1,5 +1,7 @@
 #include "convolution.h"
 
+#include <stdexcept>
+
 namespace reelnet {
 
 namespace {
@@ -37,20 +39,38 @@ Shapes shapes_of(const ReelnetConv &conv) {
     return shapes;
 }
 
+namespace {
+
+void step_to(dnnl::convolution_forward::primitive_desc &chosen, const std::string &wanted) {
+    while (std::string(chosen.impl_info_str()).find(wanted) == std::string::npos)
+        if (!chosen.next_impl()) throw std::runtime_error("there is no kernel " + wanted);
+}
+
+}  // namespace
+
 #if DNNL_VERSION_MAJOR >= 3
 dnnl::convolution_forward::primitive_desc forward(dnnl::prop_kind kind, dnnl::algorithm algorithm, const Descriptors &d,
-                                                  const Geometry &g, bool bias, const dnnl::primitive_attr &attr) {
-    if (bias)
-        return {engine(), kind, algorithm, d.source, d.weights, d.bias, d.destination, g.stride, g.dilation, g.before, g.after, attr};
-    return {engine(), kind, algorithm, d.source, d.weights, d.destination, g.stride, g.dilation, g.before, g.after, attr};
+                                                  const Geometry &g, bool bias, const dnnl::primitive_attr &attr,
+                                                  const std::string &wanted) {
+    using Chosen = dnnl::convolution_forward::primitive_desc;
+    auto chosen = bias ? Chosen(engine(), kind, algorithm, d.source, d.weights, d.bias, d.destination, g.stride, g.dilation, g.before,
+                                g.after, attr)
+                       : Chosen(engine(), kind, algorithm, d.source, d.weights, d.destination, g.stride, g.dilation, g.before,
+                                g.after, attr);
+    step_to(chosen, wanted);
+    return chosen;
 }
 #else
 dnnl::convolution_forward::primitive_desc forward(dnnl::prop_kind kind, dnnl::algorithm algorithm, const Descriptors &d,
-                                                  const Geometry &g, bool bias, const dnnl::primitive_attr &attr) {
+                                                  const Geometry &g, bool bias, const dnnl::primitive_attr &attr,
+                                                  const std::string &wanted) {
     using Desc = dnnl::convolution_forward::desc;
     const auto desc = bias ? Desc(kind, algorithm, d.source, d.weights, d.bias, d.destination, g.stride, g.dilation, g.before, g.after)
                            : Desc(kind, algorithm, d.source, d.weights, d.destination, g.stride, g.dilation, g.before, g.after);
-    return {desc, attr, engine()};
+    dnnl::convolution_forward::primitive_desc chosen(desc, attr, engine());
+    // Here, where `desc` lives: the iterator behind `chosen` only points to it.
+    step_to(chosen, wanted);
+    return chosen;
 }
 #endif
 

@@ -23,8 +23,10 @@ struct Shapes {
 Geometry geometry_of(const ReelnetConv &conv);
 Shapes shapes_of(const ReelnetConv &conv);
 
+// The first kernel whose name has `wanted` in it; throws where there is none.
 dnnl::convolution_forward::primitive_desc forward(dnnl::prop_kind kind, dnnl::algorithm algorithm, const Descriptors &d,
-                                                  const Geometry &g, bool bias, const dnnl::primitive_attr &attr);
+                                                  const Geometry &g, bool bias, const dnnl::primitive_attr &attr,
+                                                  const std::string &wanted = "");
 
 // Which activations a plan may lay out as it likes; the others stay channels-last.
 struct Freedom {

@@ -106,8 +106,10 @@ std::unique_ptr<ReelnetFusedPlan> build(const ReelnetFused &fused, const float *
         set_scales(attr, conv, plan->scale_values);
     }
     const auto algorithm = winograd ? dnnl::algorithm::convolution_winograd : dnnl::algorithm::convolution_direct;
+    // The kernel of smaller tiles is slower, and chosen for some numbers of threads only: their results would differ.
+    const char *const wanted = winograd ? "wino_4x3" : "";
     const auto chosen =
-        forward(dnnl::prop_kind::forward_inference, algorithm, d, geometry_of(conv), conv.has_bias != 0, attr);
+        forward(dnnl::prop_kind::forward_inference, algorithm, d, geometry_of(conv), conv.has_bias != 0, attr, wanted);
     plan->implementation = chosen.impl_info_str();
     plan->primitive = dnnl::convolution_forward(chosen);
     plan->source_reorder.plan(users_source, chosen.src_desc());

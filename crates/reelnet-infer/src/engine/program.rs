@@ -399,8 +399,9 @@ impl Builder<'_> {
     }
 
     fn packed(&self, value: Value, conv: &Conv, spec: FusedConvSpec, source: Format) -> Result<FusedConv, EngineError> {
-        if let Some(template) = self.template.and_then(|template| template.conv_of(value)) {
-            return Ok(template.again(spec)?);
+        let template = self.template.and_then(|template| template.conv_of(value));
+        if let Some(shared) = template.and_then(|template| template.again(spec.clone()).ok()) {
+            return Ok(shared);
         }
         let numbers = conv.weights.numbers();
         if source.number.is_8_bit() {

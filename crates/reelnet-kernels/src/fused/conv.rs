@@ -172,7 +172,7 @@ impl FusedConv {
     /// The same weights in another shape or on other threads: shared where both kernels take them packed alike, else packed anew.
     ///
     /// # Errors
-    /// If there is no kernel for it, or its weights would be others.
+    /// If there is no kernel for it, its weights would be others, or cannot be packed anew from how they are packed now.
     pub fn again(&self, spec: FusedConvSpec) -> Result<Self, FusedError> {
         let same = spec.source == self.spec.source
             && spec.groups == self.spec.groups
@@ -187,7 +187,9 @@ impl FusedConv {
             Arc::clone(&self.weights)
         } else {
             let mut packed = Arena::new(kernel.packed_bytes());
-            kernel.repack(&self.kernel, self.weights.bytes(), packed.bytes_mut());
+            if !kernel.repack(&self.kernel, self.weights.bytes(), packed.bytes_mut()) {
+                return Err(FusedError("the packed weights fit one kernel only".to_owned()));
+            }
             Arc::new(packed)
         };
         Ok(Self { spec, kernel, weights, bias: Arc::clone(&self.bias), scales: self.scales.clone() })
@@ -274,7 +276,7 @@ mod kernel {
             match *self {}
         }
 
-        pub(super) fn repack(&self, _from: &Self, _packed: &[u8], _repacked: &mut [u8]) {
+        pub(super) fn repack(&self, _from: &Self, _packed: &[u8], _repacked: &mut [u8]) -> bool {
             match *self {}
         }
 

@@ -80,7 +80,8 @@ impl Kernel {
         unsafe { ffi::reelnet_fused_same_weights(self.plan.pointer.as_ptr(), other.plan.pointer.as_ptr()) != 0 }
     }
 
-    pub(crate) fn repack(&self, from: &Self, packed: &[u8], repacked: &mut [u8]) {
+    /// False where the library cannot: what Winograd transformed does not come back.
+    pub(crate) fn repack(&self, from: &Self, packed: &[u8], repacked: &mut [u8]) -> bool {
         assert!(packed.len() >= from.packed && repacked.len() >= self.packed, "weights are as long as they are packed");
         // SAFETY: both are as large as the shim reads and writes, just checked.
         let status = unsafe {
@@ -91,8 +92,9 @@ impl Kernel {
                 repacked.as_mut_ptr().cast(),
             )
         };
-        self.plan.ran(status);
-        PACKINGS.fetch_add(1, Ordering::Relaxed);
+        let repacked = check(status).is_ok();
+        PACKINGS.fetch_add(u64::from(repacked), Ordering::Relaxed);
+        repacked
     }
 
     pub(crate) fn implementation(&self) -> &str {
