@@ -34,6 +34,7 @@ pub fn main() -> ExitCode {
         Command::Data(DataCommand::Inspect(args)) => commands::inspect::inspect_data(&args),
         Command::Train(args) => commands::train::train(&args),
         Command::Model(ModelCommand::Pull(args)) => commands::pull::pull(&args),
+        Command::Model(ModelCommand::Calibrate(args)) => commands::calibrate::calibrate(&args),
         Command::Doctor(args) => commands::doctor::doctor(&args),
         Command::Completions(args) => commands::completions::completions(&args),
         Command::DecodeWorker(args) => opening::work(&args),

@@ -57,6 +57,11 @@ impl Labels {
         self.0.get(class).map(String::as_str)
     }
 
+    /// The class of a name.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.0.iter().position(|label| label == name)
+    }
+
     /// As `labels.txt` holds them.
     pub fn to_text(&self) -> String {
         self.0.iter().map(|label| format!("{label}\n")).collect()

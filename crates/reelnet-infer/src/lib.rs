@@ -8,6 +8,7 @@
 
 mod batch;
 mod bundle;
+pub mod calibration;
 mod classifier;
 mod default_model;
 pub mod engine;

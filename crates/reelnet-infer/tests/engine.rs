@@ -48,6 +48,11 @@ fn clips(shape: [usize; 5], seed: u64) -> Vec<f32> {
     numbers(shape.iter().product(), seed).iter().map(|x| 4.0 * x - 2.0).collect()
 }
 
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 255")]
+fn to_byte(number: f32) -> u8 {
+    (number * 255.0) as u8
+}
+
 fn by_burn(network: &Network, clips: &[f32], shape: [usize; 5]) -> Vec<f32> {
     let tensor = Tensor::<5>::from_data(TensorData::new(clips.to_vec(), shape), &Device::flex());
     let logits = network.forward(tensor.permute([0, 4, 1, 2, 3])).expect("the clips fit");
@@ -116,11 +121,20 @@ fn halves_and_bytes_are_near() {
         return;
     }
     for (name, shape) in NETWORKS {
-        let (network, clips) = (named(name), clips(shape, 7));
+        let network = named(name);
+        let [batch, frames, height, width, channels] = shape;
+        let bytes = numbers(shape.iter().product(), 7).iter().map(|x| to_byte(*x)).collect::<Vec<_>>();
+        let clips: Vec<f32> = bytes.iter().map(|byte| (f32::from(*byte) - 128.0) / 64.0).collect();
+        let pixels =
+            Pixels { mean: [128.0; 3], deviation: [64.0; 3], ..Pixels::of(&"resnet-rs-50".parse().expect("a name")) };
         let expected = by_burn(&network, &clips, shape);
         let mut ranges = Ranges::new();
-        let mut floats = Engine::compile(&network, &spec(shape, 2)).expect("there is an engine");
-        floats.run_watching_ranges(&clips, &mut ranges);
+        let mut floats = Engine::compile(&network, &spec([1, frames, height, width, channels], 2)).expect("an engine");
+        for clip in bytes.chunks(bytes.len() / batch) {
+            let clip =
+                ndarray::ArrayView4::from_shape((frames, height, width, channels), clip).expect("a clip's bytes");
+            floats.watch_ranges(&clip, &pixels, &mut ranges);
+        }
         for (precision, limit) in [(Precision::Bf16, 0.02), (Precision::Int8(ranges), 0.1)] {
             let spec = EngineSpec { precision, ..spec(shape, 2) };
             let mut engine = Engine::compile(&network, &spec).expect("there is an engine");

@@ -3,9 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
-use reelnet_infer::{Bundle, Labels};
+use reelnet_infer::engine::Precision;
+use reelnet_infer::{Bundle, Classifier, Labels, calibration};
+
+use crate::args::PrecisionArg;
 
 /// Where `model pull` puts bundles, and `--model NAME` finds them.
 pub(super) fn pulled_folder() -> Option<PathBuf> {
@@ -14,13 +17,38 @@ pub(super) fn pulled_folder() -> Option<PathBuf> {
 
 /// Opens a folder, or a pulled bundle of this name.
 pub(super) fn open(model: &Path, device: &Device) -> anyhow::Result<Bundle> {
-    if !model.exists()
-        && model.components().count() == 1
-        && let Some(pulled) = pulled_folder().map(|folder| folder.join(model)).filter(|folder| folder.is_dir())
-    {
-        return Ok(Bundle::open(&pulled, device)?);
-    }
-    Ok(Bundle::open(model, device)?)
+    Ok(Bundle::open(&located(model), device)?)
+}
+
+/// The same, or the bundle in the binary if none is named.
+pub(super) fn open_or_default(model: Option<&Path>, device: &Device) -> anyhow::Result<Bundle> {
+    model.map_or_else(|| Ok(Bundle::default_model(device)), |model| open(model, device))
+}
+
+/// A bundle on its device, ready to score in numbers of this kind.
+pub(super) fn classifier(model: Option<&Path>, device: &Device, precision: PrecisionArg) -> anyhow::Result<Classifier> {
+    let bundle = open_or_default(model, device)?;
+    ensure!(
+        precision == PrecisionArg::F32 || *device == Device::flex(),
+        "--precision {} is for CPUs; a GPU computes in what its network is in",
+        precision.name()
+    );
+    let precision = match (precision, model) {
+        (PrecisionArg::F32, _) => Precision::F32,
+        (PrecisionArg::Bf16, _) => Precision::Bf16,
+        (PrecisionArg::Int8, Some(model)) => Precision::Int8(calibration::read(&located(model), &bundle)?),
+        (PrecisionArg::Int8, None) => bail!(
+            "the model in the binary is not calibrated; make a bundle that is with `reelnet model calibrate PATH… --out DIR`, and \
+             name it with --model"
+        ),
+    };
+    Ok(Classifier::with_precision(bundle, device.clone(), precision))
+}
+
+/// A folder as it is named, or where `model pull` put one of this name.
+fn located(model: &Path) -> PathBuf {
+    let pulled = || pulled_folder().map(|folder| folder.join(model)).filter(|folder| folder.is_dir());
+    if model.exists() || model.components().count() != 1 { None } else { pulled() }.unwrap_or_else(|| model.to_owned())
 }
 
 /// Labels from a file of one name a line.

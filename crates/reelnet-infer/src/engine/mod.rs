@@ -145,9 +145,13 @@ impl Engine {
         self.program.logits()
     }
 
-    /// As [`Self::run_normalised`], and widens `ranges` to what the features reach. Of an engine of 32-bit floats.
-    pub fn run_watching_ranges(&mut self, clips: &[f32], ranges: &mut Ranges) {
-        self.program.set_features(clips);
+    /// Runs a clip, and widens `ranges` to what the features reach. Of an engine of 32-bit floats.
+    ///
+    /// # Panics
+    /// If it is of other numbers, or the clip has another shape.
+    pub fn watch_ranges(&mut self, clip: &ArrayView4<'_, u8>, pixels: &Pixels, ranges: &mut Ranges) {
+        assert!(self.spec.precision == Precision::F32, "ranges are those of floats");
+        self.program.set_clips(std::slice::from_ref(clip), (pixels.mean, pixels.deviation));
         self.program.watch_ranges(ranges);
     }
 

@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use reelnet_clips::{ClipError, ClipErrorKind, Limits};
 use reelnet_infer::tag::{TagError, tag_file};
-use reelnet_infer::{Bundle, Classifier};
 
 use super::rows::{Printer, Row, Status};
-use crate::args::TagArgs;
+use crate::args::{PrecisionArg, TagArgs};
 use crate::commands::bundles;
 use crate::commands::files::{Found, find};
 use crate::exit::Outcome;
@@ -23,11 +22,7 @@ use crate::workers::{count, each_in_order, share_cores};
 pub(crate) fn tag(args: &TagArgs) -> anyhow::Result<Outcome> {
     let start = Instant::now();
     let device = args.device.open()?;
-    let bundle = match &args.model {
-        Some(model) => bundles::open(model, &device)?,
-        None => Bundle::default_model(&device),
-    };
-    let classifier = Classifier::new(bundle, device);
+    let classifier = bundles::classifier(args.model.as_deref(), &device, args.precision)?;
     let Found { files, skipped, unreadable } = find(&args.paths);
     ensure!(
         !files.is_empty() || !unreadable.is_empty(),
@@ -88,6 +83,9 @@ pub(crate) fn tag(args: &TagArgs) -> anyhow::Result<Outcome> {
     )?;
     progress.finish();
     opening::close(&opener);
+    if let Some(error) = classifier.engine_error().filter(|_| args.verbose || args.precision != PrecisionArg::F32) {
+        say(format_args!("without an engine, in 32-bit floats: {error}"));
+    }
     tally.report(skipped, start.elapsed());
     if cancel.is_cancelled() {
         say(format_args!("interrupted: {} of {} files are done", tally.files(), files.len() + unreadable.len()));
