@@ -4,6 +4,8 @@
 //! and inputs come from a formula that both sides compute.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use reelnet_infer::engine::{Engine, EngineSpec};
+use reelnet_kernels::cpu;
 use reelnet_models::resnet::ResNetConfig;
 use reelnet_models::{NetworkConfig, NetworkName};
 use reelnet_tests::{formula, golden};
@@ -25,14 +27,26 @@ fn check_config(config: &NetworkConfig, file: &str) {
 
     let input = formula::values("input", &golden.input_shape);
     let clips = Tensor::<5>::from_data(TensorData::new(input, golden.input_shape), &device);
-    let logits = network.forward(clips).expect("the input fits").into_data();
-    let logits: &[f32] = logits.as_slice().expect("32-bit floats");
+    let logits = network.forward(clips.clone()).expect("the input fits").into_data();
+    check_logits(file, logits.as_slice().expect("32-bit floats"), &golden.logits);
 
-    assert_eq!(logits.len(), golden.logits.len());
-    let largest = golden.logits.iter().fold(0f32, |largest, value| largest.max(value.abs()));
-    let differences = logits.iter().zip(&golden.logits).map(|(ours, theirs)| (ours - theirs).abs());
+    // The same by the engine, where this build has one.
+    let [batch, _, frames, height, width] = golden.input_shape;
+    let spec = EngineSpec { batch, ..EngineSpec::new([frames, height, width]) };
+    if cpu::onednn().is_some() {
+        let mut engine = Engine::compile(&network, &spec).expect("there is an engine for every network");
+        let clips = clips.permute([0, 2, 3, 4, 1]).into_data();
+        let logits = engine.run_normalised(&clips.try_to_vec::<f32>().expect("32-bit floats")).to_vec();
+        check_logits(&format!("{file}, engine"), &logits, &golden.logits);
+    }
+}
+
+fn check_logits(what: &str, ours: &[f32], theirs: &[f32]) {
+    assert_eq!(ours.len(), theirs.len());
+    let largest = theirs.iter().fold(0f32, |largest, value| largest.max(value.abs()));
+    let differences = ours.iter().zip(theirs).map(|(ours, theirs)| (ours - theirs).abs());
     let difference = differences.fold(0f32, f32::max) / largest;
-    assert!(difference < TOLERANCE, "{file}: logits differ by {difference:.1e} of the largest, {largest}");
+    assert!(difference < TOLERANCE, "{what}: logits differ by {difference:.1e} of the largest, {largest}");
 }
 
 #[test]

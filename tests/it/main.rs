@@ -2,6 +2,7 @@
 
 mod architecture;
 mod bundles;
+mod calibrate;
 mod check_data;
 mod frames;
 mod golden;
