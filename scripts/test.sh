@@ -14,10 +14,10 @@ step cargo doc --workspace --no-deps --locked --quiet
 export PROPTEST_RNG_SEED="${PROPTEST_RNG_SEED:-20261124}"
 # Benches are run once, as tests.
 step cargo test --workspace --locked --quiet
-# The same answers from the kernels for smaller processors.
-DNNL_MAX_CPU_ISA=AVX2 step cargo test -p reelnet-kernels --locked --quiet
+# The same answers from kernels and engines for smaller processors.
+DNNL_MAX_CPU_ISA=AVX2 step cargo test -p reelnet-kernels -p reelnet-infer --locked --quiet
 # The same answers without oneDNN, from burn's own operations.
-step cargo test -p reelnet-kernels -p reelnet-models -p reelnet-tests --no-default-features --locked --quiet -- \
+step cargo test -p reelnet-kernels -p reelnet-models -p reelnet-infer -p reelnet-tests --no-default-features --locked --quiet -- \
   --skip tag:: --skip scripts::
 # The build scripts of burn's CUDA backend download a compiler unless they think that they build documentation; types need none.
 DOCS_RS=1 step cargo check -p reelnet-cli --features cuda --locked --quiet

@@ -11,7 +11,7 @@ use crate::REELNET;
 
 /// Whether this machine computes in bytes.
 fn has_bytes() -> bool {
-    cpu::onednn().is_some_and(|library| library.instructions.starts_with("AVX-512"))
+    cpu::onednn().is_some_and(|library| library.instructions.starts_with("AVX-512 with"))
 }
 
 fn sandbox_with_dog() -> Sandbox {

@@ -41,9 +41,9 @@ Shapes shapes_of(const ReelnetConv &conv) {
 
 namespace {
 
-void step_to(dnnl::convolution_forward::primitive_desc &chosen, const std::string &wanted) {
-    while (std::string(chosen.impl_info_str()).find(wanted) == std::string::npos)
-        if (!chosen.next_impl()) throw std::runtime_error("there is no kernel " + wanted);
+void step_to(dnnl::convolution_forward::primitive_desc &chosen, const Wanted &wanted) {
+    while (!wanted(chosen.impl_info_str()))
+        if (!chosen.next_impl()) throw std::runtime_error("none of the kernels is one that is wanted");
 }
 
 }  // namespace
@@ -51,7 +51,7 @@ void step_to(dnnl::convolution_forward::primitive_desc &chosen, const std::strin
 #if DNNL_VERSION_MAJOR >= 3
 dnnl::convolution_forward::primitive_desc forward(dnnl::prop_kind kind, dnnl::algorithm algorithm, const Descriptors &d,
                                                   const Geometry &g, bool bias, const dnnl::primitive_attr &attr,
-                                                  const std::string &wanted) {
+                                                  const Wanted &wanted) {
     using Chosen = dnnl::convolution_forward::primitive_desc;
     auto chosen = bias ? Chosen(engine(), kind, algorithm, d.source, d.weights, d.bias, d.destination, g.stride, g.dilation, g.before,
                                 g.after, attr)
@@ -63,7 +63,7 @@ dnnl::convolution_forward::primitive_desc forward(dnnl::prop_kind kind, dnnl::al
 #else
 dnnl::convolution_forward::primitive_desc forward(dnnl::prop_kind kind, dnnl::algorithm algorithm, const Descriptors &d,
                                                   const Geometry &g, bool bias, const dnnl::primitive_attr &attr,
-                                                  const std::string &wanted) {
+                                                  const Wanted &wanted) {
     using Desc = dnnl::convolution_forward::desc;
     const auto desc = bias ? Desc(kind, algorithm, d.source, d.weights, d.bias, d.destination, g.stride, g.dilation, g.before, g.after)
                            : Desc(kind, algorithm, d.source, d.weights, d.destination, g.stride, g.dilation, g.before, g.after);

@@ -1,6 +1,8 @@
 // A convolution as oneDNN wants it described, in the words of both of its interfaces.
 #pragma once
 
+#include <functional>
+
 #include "onednn.h"
 #include "runtime.h"
 
@@ -23,10 +25,15 @@ struct Shapes {
 Geometry geometry_of(const ReelnetConv &conv);
 Shapes shapes_of(const ReelnetConv &conv);
 
-// The first kernel whose name has `wanted` in it; throws where there is none.
+// Says by the name of a kernel whether it may be taken.
+using Wanted = std::function<bool(const std::string &)>;
+
+inline bool any_kernel(const std::string &) { return true; }
+
+// The first kernel that is wanted; throws where there is none.
 dnnl::convolution_forward::primitive_desc forward(dnnl::prop_kind kind, dnnl::algorithm algorithm, const Descriptors &d,
                                                   const Geometry &g, bool bias, const dnnl::primitive_attr &attr,
-                                                  const std::string &wanted = "");
+                                                  const Wanted &wanted = any_kernel);
 
 // Which activations a plan may lay out as it likes; the others stay channels-last.
 struct Freedom {

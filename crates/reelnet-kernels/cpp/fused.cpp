@@ -106,8 +106,12 @@ std::unique_ptr<ReelnetFusedPlan> build(const ReelnetFused &fused, const float *
         set_scales(attr, conv, plan->scale_values);
     }
     const auto algorithm = winograd ? dnnl::algorithm::convolution_winograd : dnnl::algorithm::convolution_direct;
-    // The kernel of smaller tiles is slower, and chosen for some numbers of threads only: their results would differ.
-    const char *const wanted = winograd ? "wino_4x3" : "";
+    const Wanted wanted = [&](const std::string &name) {
+        // The kernel of smaller tiles is slower, and chosen for some numbers of threads only: their results would differ.
+        if (winograd) return name.find("wino_4x3") != std::string::npos;
+        // oneDNN 2.6's convolutions by matrix products take other channels' gates, over three axes and in groups.
+        return !(fused.is_gated && name.find("gemm") != std::string::npos);
+    };
     const auto chosen =
         forward(dnnl::prop_kind::forward_inference, algorithm, d, geometry_of(conv), conv.has_bias != 0, attr, wanted);
     plan->implementation = chosen.impl_info_str();

@@ -33,6 +33,12 @@ pub(crate) fn library() -> OneDnn {
     }
 }
 
+/// Whether products of bytes are summed in 32 bits at once. Without such instructions x86 sums pairs of them in 16 bits, which oneDNN
+/// makes room for by halving weights, and which saturates all the same.
+pub(super) fn sums_bytes_exactly() -> bool {
+    !cfg!(target_arch = "x86_64") || library().instructions.starts_with("AVX-512 with")
+}
+
 pub(crate) fn work() -> Work {
     Work {
         convolutions: CONVOLUTIONS.load(Ordering::Relaxed),

@@ -200,9 +200,14 @@ impl Case {
     }
 }
 
-/// Kernels that are there: bfloat16 and bytes need wide vectors.
+/// Kernels that are there: bfloat16 needs wide vectors, and bytes instructions that sum them.
 fn has(number: Number) -> bool {
-    cpu::onednn().is_some_and(|library| number == Number::F32 || library.instructions.starts_with("AVX-512"))
+    let needed = match number {
+        Number::F32 => "",
+        Number::Bf16 => "AVX-512",
+        Number::U8 | Number::S8 => "AVX-512 with",
+    };
+    cpu::onednn().is_some_and(|library| library.instructions.starts_with(needed))
 }
 
 prop_compose! {
@@ -410,6 +415,31 @@ fn weights_are_shared_between_shapes_that_take_them_alike() {
     assert!(
         FusedConv::new(FusedConvSpec { source: Number::U8, ..spec }, Weights::Floats(&weights), &[0.5; 64]).is_err()
     );
+}
+
+#[test]
+fn bytes_that_would_saturate_are_refused() {
+    if !has(Number::F32) || has(Number::S8) || !cfg!(target_arch = "x86_64") {
+        return;
+    }
+    let window = Window { kernel: [1; 3], stride: [1; 3], padding: [(0, 0); 3], dilation: [1; 3] };
+    let spec = FusedConvSpec {
+        features: [1, 1, 4, 4, 4],
+        channels_out: 4,
+        window,
+        groups: 1,
+        source: Number::U8,
+        destination: Number::U8,
+        destination_scale: 1.0,
+        is_gated: false,
+        residual: None,
+        after: After::Nothing,
+        winograd: false,
+        threads: 1,
+    };
+    let weights = Quantised { bytes: vec![1; 16], scales: vec![1.0; 4] };
+    let error = FusedConv::new(spec, Weights::Quantised(&weights), &[0.0; 4]).expect_err("there is no exact kernel");
+    assert!(error.to_string().contains("VNNI"), "{error}");
 }
 
 #[test]
