@@ -109,8 +109,10 @@ std::unique_ptr<ReelnetFusedPlan> build(const ReelnetFused &fused, const float *
     const Wanted wanted = [&](const std::string &name) {
         // The kernel of smaller tiles is slower, and chosen for some numbers of threads only: their results would differ.
         if (winograd) return name.find("wino_4x3") != std::string::npos;
-        // oneDNN 2.6's convolutions by matrix products take other channels' gates, over three axes and in groups.
-        return !(fused.is_gated && name.find("gemm") != std::string::npos);
+        // Of oneDNN 2.6, found by random problems (docs/decisions/0027-engine.md): matrix products take other channels' gates, over three
+        // axes and in groups, and sums of windows that reach into padding are lost.
+        const auto has = [&](const char *part) { return name.find(part) != std::string::npos; };
+        return !(fused.is_gated && has("gemm")) && !(fused.accumulates && has("brgconv:"));
     };
     const auto chosen =
         forward(dnnl::prop_kind::forward_inference, algorithm, d, geometry_of(conv), conv.has_bias != 0, attr, wanted);
