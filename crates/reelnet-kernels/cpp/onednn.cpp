@@ -90,15 +90,16 @@ dnnl::convolution_backward_weights::primitive_desc weight_gradient(const Reelnet
 }
 #endif
 
-std::unique_ptr<ReelnetPlan> build(const ReelnetConv &conv, Freedom free) {
+// `floats`: bfloat16 is converted on the way, and the kernel computes with floats.
+std::unique_ptr<ReelnetPlan> build(const ReelnetConv &conv, Freedom free, bool floats) {
     auto plan = std::make_unique<ReelnetPlan>();
     plan->direction = conv.direction;
     plan->threads = conv.threads;
     plan->has_bias = conv.has_bias != 0;
 
     const auto shapes = shapes_of(conv);
-    const Type type = conv.half ? Type::bf16 : Type::f32;
-    const memory::desc users_source(shapes.source, type, shapes.last), users_destination(shapes.destination, type, shapes.last);
+    const Type held = conv.half ? Type::bf16 : Type::f32, type = floats ? Type::f32 : held;
+    const memory::desc users_source(shapes.source, held, shapes.last), users_destination(shapes.destination, held, shapes.last);
     const memory::desc users_weights(shapes.weights, Type::f32, shapes.plain_weights);
     plan->bias = memory::desc({conv.channels_out}, Type::f32, Tag::a);
 
@@ -140,7 +141,9 @@ std::unique_ptr<ReelnetPlan> build(const ReelnetConv &conv, Freedom free) {
         const auto hint = forward(dnnl::prop_kind::forward_training, direct, d, g, plan->has_bias, dnnl::primitive_attr());
         // The gradient of bfloat16 products is summed, and kept, in 32 bits.
         d.weights = memory::desc(shapes.weights, Type::f32, Tag::any);
-        const auto chosen = weight_gradient(conv, d, g, hint, attr);
+        ReelnetConv computed = conv;
+        computed.half = type == Type::bf16;
+        const auto chosen = weight_gradient(computed, d, g, hint, attr);
         take(chosen);
         plan->needs_clear_scratch = plan->implementation.compare(0, 8, "jit_bf16") == 0;
         plan->source = chosen.src_desc();
@@ -165,16 +168,24 @@ std::unique_ptr<ReelnetPlan> build(const ReelnetConv &conv, Freedom free) {
     return plan;
 }
 
+// A matrix product of bfloat16 is slower than a compiled kernel of floats with a copy before and behind it.
+bool is_slow(const ReelnetConv &conv, const std::string &implementation) {
+    return is_reference(implementation) || (conv.half && implementation.find("gemm:") != std::string::npos);
+}
+
 std::unique_ptr<ReelnetPlan> choose(const ReelnetConv &conv) {
     std::unique_ptr<ReelnetPlan> slow;
     std::string why;
-    for (const auto freedom : freedoms) {
-        try {
-            auto plan = build(conv, freedom);
-            if (!is_reference(plan->implementation)) return plan;
-            if (!slow) slow = std::move(plan);
-        } catch (const dnnl::error &error) {
-            why = error.message;
+    for (const bool floats : {false, true}) {
+        if (floats && !conv.half) break;
+        for (const auto freedom : freedoms) {
+            try {
+                auto plan = build(conv, freedom, floats);
+                if (!is_slow(conv, plan->implementation)) return plan;
+                if (!slow) slow = std::move(plan);
+            } catch (const std::exception &error) {
+                why = error.what();
+            }
         }
     }
     if (!slow) throw std::runtime_error("oneDNN has no kernel: " + why);

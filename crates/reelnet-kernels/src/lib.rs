@@ -23,5 +23,5 @@ pub use conv::conv;
 pub use layout::channels_last;
 pub use norm::{BatchStatistics, Then, affine, batch_norm_train};
 pub use pool::{average_pool, global_average, max_pool};
-pub use sums::{add_relu, gate};
+pub use sums::{add, add_relu, gate};
 pub use window::{Border, Padding, Window};

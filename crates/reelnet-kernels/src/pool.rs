@@ -1,9 +1,9 @@
 //! Pooling over features. Where it is composed of burn's operations it is taken apart into a spatial and a temporal pass: burn 0.22 has
 //! no 3D pooling.
 
-use burn::tensor::Tensor;
 use burn::tensor::module::{avg_pool2d, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
+use burn::tensor::{DType, Tensor};
 
 use crate::conv::pad_frames;
 use crate::flex;
@@ -65,14 +65,19 @@ pub fn average_pool(features: Tensor<5>, window: &Window) -> Tensor<5> {
     })
 }
 
-/// The mean over frames, height and width.
+/// The mean over frames, height and width, in 32-bit floats where features are bfloat16.
 ///
 /// # Shapes
 /// - features: `[batch, frames, height, width, channels]`
 /// - output: `[batch, 1, 1, 1, channels]`
 pub fn global_average(features: Tensor<5>) -> Tensor<5> {
+    if flex::takes(&features) {
+        return flex::global_average(features);
+    }
     let [batch, frames, height, width, channels] = features.dims();
-    features.reshape([batch, frames * height * width, channels]).mean_dim(1).reshape([batch, 1, 1, 1, channels])
+    let rows = features.reshape([batch, frames * height * width, channels]);
+    let rows = if rows.dtype() == DType::F64 { rows } else { rows.cast(DType::F32) };
+    rows.mean_dim(1).reshape([batch, 1, 1, 1, channels])
 }
 
 /// Applies a 2D operation to every frame as an image `[batch * frames, channels, height, width]`.

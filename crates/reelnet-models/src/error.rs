@@ -58,6 +58,12 @@ pub enum ConfigError {
         /// As asked for.
         rate: f64,
     },
+    /// Squares without a side.
+    #[error("drop_block.size is {size}, expected 1 to 1024")]
+    DropBlock {
+        /// As asked for.
+        size: usize,
+    },
     /// A classifier without outputs.
     #[error("a classifier of {classes} classes is none, expected 1 to 1000000")]
     Classes {
@@ -91,6 +97,10 @@ impl ConfigError {
 
     pub(crate) fn check_temporal_stride(stride: usize) -> Result<(), Self> {
         if (1..=16).contains(&stride) { Ok(()) } else { Err(Self::TemporalStride { stride }) }
+    }
+
+    pub(crate) fn check_drop_block(size: usize) -> Result<(), Self> {
+        if (1..=1024).contains(&size) { Ok(()) } else { Err(Self::DropBlock { size }) }
     }
 
     pub(crate) fn check_rate(name: &'static str, rate: f64) -> Result<(), Self> {

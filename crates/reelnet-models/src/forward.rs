@@ -1,12 +1,15 @@
 //! The pass that computes.
 
+use std::fmt;
+
 use burn::tensor::activation::{relu, sigmoid, silu};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{FloatDType, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reelnet_kernels::{self as kernels, Border, Then};
+use serde::{Deserialize, Serialize};
 
-use crate::layers::{Activation, BatchNorm, Conv, Linear, Pool};
+use crate::layers::{Activation, BatchNorm, Conv, DropBlock, Linear, Pool};
 use crate::pass::Pass;
 
 /// Whether a pass infers or trains.
@@ -30,22 +33,57 @@ impl Mode {
     }
 }
 
+/// What activations are held in between operations. Weights, statistics and every sum are 32-bit floats in either.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floats.
+    #[default]
+    F32,
+    /// bfloat16: the range of a 32-bit float, 8 significant bits.
+    Bf16,
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        })
+    }
+}
+
 /// A walk with tensors `[batch, frames, height, width, channels]`.
 #[derive(Clone, Debug)]
 pub struct ForwardPass {
     mode: Mode,
     border: Border,
+    precision: Precision,
 }
 
 impl ForwardPass {
     /// A pass over zero-padded clips.
     pub fn new(mode: Mode) -> Self {
-        Self { mode, border: Border::Zero }
+        Self { mode, border: Border::Zero, precision: Precision::F32 }
+    }
+
+    /// The same pass, its activations and their gradients held in these numbers from the stem to the head. Gates and the head
+    /// see means, which stay 32-bit floats.
+    pub fn in_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 
     /// Inference in which temporal windows see the nearest frame again beyond the ends of the clip.
     pub fn inference_with_border(border: Border) -> Self {
-        Self { mode: Mode::Inference, border }
+        Self { border, ..Self::new(Mode::Inference) }
+    }
+
+    /// Clips as the pass holds them.
+    pub(crate) fn take(&self, features: Tensor<5>) -> Tensor<5> {
+        match self.precision {
+            Precision::F32 => features,
+            Precision::Bf16 => features.cast(FloatDType::BF16),
+        }
     }
 
     fn batch_norm_then(&mut self, norm: &BatchNorm, features: Tensor<5>, then: Then) -> Tensor<5> {
@@ -118,7 +156,7 @@ impl Pass for ForwardPass {
     }
 
     fn add(&mut self, features: Tensor<5>, shortcut: Tensor<5>) -> Tensor<5> {
-        features + shortcut
+        kernels::add(features, shortcut)
     }
 
     fn add_relu(&mut self, features: Tensor<5>, shortcut: Tensor<5>) -> Tensor<5> {
@@ -126,25 +164,38 @@ impl Pass for ForwardPass {
     }
 
     fn normalise(&mut self, norm: &BatchNorm, activation: Option<Activation>, features: Tensor<5>) -> Tensor<5> {
-        match activation {
-            None => self.batch_norm(norm, features),
-            Some(Activation::Relu) => self.batch_norm_then(norm, features, Then::Relu),
-            Some(activation) => {
+        let then = match activation {
+            None => Then::Nothing,
+            Some(Activation::Relu) => Then::Relu,
+            Some(Activation::Relu6) => Then::Relu6,
+            Some(Activation::Swish) => Then::Swish,
+            Some(activation @ Activation::Sigmoid) => {
                 let features = self.batch_norm(norm, features);
-                self.activate(activation, features)
+                return self.activate(activation, features);
             }
-        }
+        };
+        self.batch_norm_then(norm, features, then)
     }
 
     fn drop_path(&mut self, rate: f64, features: Tensor<5>) -> Tensor<5> {
-        let [batch, ..] = features.dims();
+        let [batch, .., channels] = features.dims();
         match self.keep(rate, batch) {
             Some(factors) => {
-                let kind = (&features.device(), features.dtype());
-                features * Tensor::<5>::from_data(TensorData::new(factors, [batch, 1, 1, 1, 1]), kind)
+                let factors: Vec<f32> = factors.into_iter().flat_map(|factor| vec![factor; channels]).collect();
+                let gate = TensorData::new(factors, [batch, 1, 1, 1, channels]);
+                kernels::gate(features.clone(), Tensor::from_data(gate, &features.device()))
             }
             None => features,
         }
+    }
+
+    fn drop_block(&mut self, block: DropBlock, features: Tensor<5>) -> Tensor<5> {
+        let Mode::Training { rng, .. } = &mut self.mode else { return features };
+        let [batch, _, height, width, channels] = features.dims();
+        let mask =
+            TensorData::new(block.mask(rng, [batch, height, width, channels]), [batch, 1, height, width, channels]);
+        let mask = Tensor::<5>::from_data(mask, &features.device()).cast(features.dtype());
+        features * mask
     }
 
     fn dropout(&mut self, rate: f64, features: Tensor<5>) -> Tensor<5> {

@@ -149,7 +149,8 @@ impl Network {
     pub fn forward_with(&self, pass: &mut ForwardPass, clips: Tensor<5>) -> Result<Tensor<2>, ConfigError> {
         let [batch, channels, frames, height, width] = clips.dims();
         self.check_input(channels, [frames, height, width])?;
-        let logits = self.run(pass, channels_last(clips));
+        let features = pass.take(channels_last(clips));
+        let logits = self.run(pass, features);
         Ok(logits.reshape([batch, self.config.classes()]))
     }
 

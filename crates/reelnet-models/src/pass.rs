@@ -4,7 +4,7 @@
 //! tensors it computes ([`crate::forward::ForwardPass`]), with shapes alone it counts ([`crate::count::CountPass`]). A count
 //! can therefore not describe another network than the one that runs.
 
-use crate::layers::{Activation, BatchNorm, Conv, Linear, Pool};
+use crate::layers::{Activation, BatchNorm, Conv, DropBlock, Linear, Pool};
 
 /// The operations that networks are written in.
 pub trait Pass {
@@ -33,6 +33,11 @@ pub trait Pass {
     fn dropout(&mut self, rate: f64, features: Self::Features) -> Self::Features;
     /// The classifier, on features that were averaged globally.
     fn linear(&mut self, linear: &Linear, features: Self::Features) -> Self::Features;
+
+    /// Drops squares of features; nothing outside training.
+    fn drop_block(&mut self, _block: DropBlock, features: Self::Features) -> Self::Features {
+        features
+    }
 
     /// `max(features + shortcut, 0)`: the end of a residual block.
     fn add_relu(&mut self, features: Self::Features, shortcut: Self::Features) -> Self::Features {

@@ -3,6 +3,7 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use reelnet_models::forward::{ForwardPass, Mode};
+use reelnet_models::layers::DropBlock;
 use reelnet_models::resnet::{ResNetConfig, Temporal};
 use reelnet_models::weights::StateDict;
 use reelnet_models::{Network, NetworkConfig};
@@ -60,6 +61,34 @@ fn gradients_reach_every_weight() {
     network.visit(&mut reached);
     let trainable = reelnet_models::parameters::list(&network).iter().filter(|info| !info.is_statistic()).count();
     assert_eq!(reached.count, trainable);
+}
+
+#[test]
+fn drop_block_is_off_unless_asked_for_and_outside_training() {
+    let device = Device::flex();
+    let config = ResNetConfig { width: 0.125, classes: 4, ..ResNetConfig::rs(26) }.inflated(Temporal::default());
+    let block = DropBlock { rate: 0.5, size: 3 };
+    let with = ResNetConfig { drop_block: Some(block), ..config.clone() };
+
+    let network = |config: &ResNetConfig| {
+        let network = NetworkConfig::Resnet(config.clone()).build(1, &device).expect("a good config");
+        // A γ of zero would hide the branches.
+        reelnet_models::parameters::replace(network, |info| {
+            info.name.ends_with("bn3.weight").then(|| vec![1.0; info.shape.iter().product()])
+        })
+    };
+    let (plain, dropping) = (network(&config), network(&with));
+    assert_eq!(logits(&plain, Mode::Inference, &device), logits(&dropping, Mode::Inference, &device));
+    let train = |network, seed| logits(network, Mode::training(seed, 0.0), &device);
+    assert_eq!(train(&dropping, 1), train(&dropping, 1));
+    assert_ne!(train(&dropping, 1), train(&dropping, 2));
+    assert_ne!(train(&dropping, 1), train(&plain, 1));
+    assert_eq!(plain.count([8, 32, 32]).expect("a cost"), dropping.count([8, 32, 32]).expect("a cost"));
+    for block in [DropBlock { rate: 1.0, ..block }, DropBlock { size: 0, ..block }] {
+        let config = ResNetConfig { drop_block: Some(block), ..config.clone() };
+        let told = NetworkConfig::Resnet(config).build(1, &device).expect_err("it is refused").to_string();
+        assert!(told.contains("drop_block."), "{told}");
+    }
 }
 
 /// Counts the parameters that have a gradient.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use reelnet_clips::LoaderOptions;
+use reelnet_models::forward::Precision;
 use serde::Serialize;
 
 use crate::error::TrainError;
@@ -25,6 +26,8 @@ pub struct DryRun {
     pub parameters: u64,
     /// Multiply-accumulates of one clip, forward.
     pub macs: u64,
+    /// What activations are held in.
+    pub precision: Precision,
     /// Samples to train with.
     pub samples: usize,
     /// Files to validate with.
@@ -85,6 +88,7 @@ pub fn dry_run(recipe: &Recipe, options: &RunOptions) -> Result<DryRun, TrainErr
     Ok(DryRun {
         parameters: cost.parameters,
         macs: cost.macs,
+        precision: recipe.precision,
         samples: training.samples.len(),
         validation_files: validation.samples.len(),
         classes: training.labels.len(),

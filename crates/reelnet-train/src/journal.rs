@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use reelnet_models::forward::Precision;
 use serde::Serialize;
 
 use crate::data::Findings;
@@ -33,6 +34,8 @@ pub enum Record {
         classes: usize,
         /// Trainable parameters.
         parameters: u64,
+        /// What activations are held in.
+        precision: Precision,
         /// SHA-256 of the lists of files and classes.
         data: String,
     },

@@ -39,6 +39,8 @@ impl RunFolder {
             return Err(TrainError::NothingToResume { path: path.to_owned() });
         };
         let changed = |what| TrainError::Changed { path: path.to_owned(), what };
+        // Keys that are optional are there in what is written now.
+        let text = Recipe::parse(&text, &[]).map_or(text, |begun| begun.to_text());
         let begun: Table =
             toml::from_str(&text).map_err(|error| changed(format!("its {RECIPE}: {}", error.message())))?;
         let given: Table = toml::from_str(&recipe.to_text()).expect("a recipe can be read back");

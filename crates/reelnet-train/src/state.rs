@@ -249,7 +249,8 @@ impl State {
         let targets = Tensor::from_data(TensorData::new(targets, [rows, classes]), &self.device);
         let clips: Vec<_> = part.clips.outer_iter().collect();
         let input = clip_batch(&clips, &recipe.pixels, &self.device);
-        let logits = self.network().forward_with(&mut ForwardPass::new(mode), input)?;
+        let mut pass = ForwardPass::new(mode).in_precision(recipe.precision);
+        let logits = self.network().forward_with(&mut pass, input)?;
         let loss = cross_entropies(logits.clone(), targets).sum();
         let sum: f32 = loss.clone().into_scalar();
         // Nothing is learned from what is no number, and a backward pass of it takes as long as any.

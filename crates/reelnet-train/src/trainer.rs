@@ -308,6 +308,7 @@ impl<'run> Run<'run> {
             validation_files: self.validation.samples.len(),
             classes: self.data.labels.len(),
             parameters: cost.parameters,
+            precision: self.recipe.precision,
             data: self.state.progress.data.clone(),
         })
     }

@@ -1,13 +1,38 @@
-//! Batch norm in training, with the `ReLU` behind it: two passes over the features forward, two backward.
+//! Batch norm in training, with the activation behind it: two passes over the features forward, two backward.
 
 use std::mem::MaybeUninit;
 
 use burn::backend::flex::FlexTensor;
 
+use super::curve::{Clip, Curve, Swish};
 use super::rows::{Channels, Walk, add_moments, add_slopes, normalise, slopes_of_features};
 use super::team::pieces;
-use super::tensors::{Dense, fresh, narrow, rounded};
+use super::tensors::{Dense, Float, fresh, narrow, rounded};
 use crate::norm::Then;
+
+/// Computes with the curve of what follows, whose loops are compiled apart.
+macro_rules! on_curve {
+    ($then:expr, |$curve:ident| $compute:expr) => {
+        match $then {
+            Then::Nothing => {
+                let $curve = Clip::NOTHING;
+                $compute
+            }
+            Then::Relu => {
+                let $curve = Clip::RELU;
+                $compute
+            }
+            Then::Relu6 => {
+                let $curve = Clip::RELU6;
+                $compute
+            }
+            Then::Swish => {
+                let $curve = Swish;
+                $compute
+            }
+        }
+    };
+}
 
 /// Scale and shift of a batch norm and what follows it.
 #[derive(Clone, Debug)]
@@ -35,16 +60,16 @@ pub(super) struct Slopes {
 }
 
 /// The moments of each channel, summed in blocks and then in 64 bits.
-pub(super) fn moments(features: &FlexTensor) -> Moments {
+pub(super) fn moments<E: Float>(features: &FlexTensor) -> Moments {
     let (dense, channels) = (Dense::of(features), channels_of(features));
-    let (values, walk) = (dense.floats(), Walk::over(channels));
+    let (values, walk) = (dense.values::<E>(), Walk::over(channels));
     let rows = values.len() / channels;
     // Of each block: its rows' sums, then the sums of squares around the block's own means.
     let mut sums = vec![0.0_f64; values.len().div_ceil(walk.block()) * 2 * channels];
     pieces(&mut sums, 2 * channels, |index, sums| {
         let block = walk.of(values, index);
         // Around a value of its own, no channel loses digits to a mean far from zero.
-        let shift = walk.repeat(block[..channels].iter().copied());
+        let shift = walk.repeat(block[..channels].iter().map(|value| value.widened()));
         let (mut beyond, mut squares) = (walk.zeros(), walk.zeros());
         add_moments(block, &shift, &mut beyond, &mut squares);
         let count = (block.len() / channels) as f64;
@@ -69,44 +94,62 @@ pub(super) fn moments(features: &FlexTensor) -> Moments {
 }
 
 /// `features · scale + shift`, and what follows.
-pub(super) fn affine(features: &FlexTensor, scale: &FlexTensor, shift: &FlexTensor, then: Then) -> FlexTensor {
+pub(super) fn affine<E: Float>(
+    features: &FlexTensor,
+    scale: &FlexTensor,
+    shift: &FlexTensor,
+    then: Then,
+) -> FlexTensor {
     let walk = Walk::over(channels_of(features));
     let (scale, bias) = (Dense::of(scale), Dense::of(shift));
     let channels = Repeated {
         mean: walk.zeros(),
         scale: walk.repeat(scale.floats().iter().copied()),
         bias: walk.repeat(bias.floats().iter().copied()),
-        floor: floor(then),
     };
-    normalised(features, walk, &channels)
+    on_curve!(then, |curve| normalised::<E, _>(features, walk, &channels, curve))
 }
 
-pub(super) fn forward(features: &FlexTensor, moments: &Moments, norm: &Norm) -> FlexTensor {
+pub(super) fn forward<E: Float>(features: &FlexTensor, moments: &Moments, norm: &Norm) -> FlexTensor {
     let walk = Walk::over(channels_of(features));
-    normalised(features, walk, &Repeated::of(walk, moments, norm))
+    let channels = Repeated::of(walk, moments, norm);
+    on_curve!(norm.then, |curve| normalised::<E, _>(features, walk, &channels, curve))
 }
 
-fn normalised(features: &FlexTensor, walk: Walk, channels: &Repeated) -> FlexTensor {
+fn normalised<E: Float, C: Curve>(features: &FlexTensor, walk: Walk, channels: &Repeated, curve: C) -> FlexTensor {
     let dense = Dense::of(features);
-    let values = dense.floats();
-    let write = |output: &mut [MaybeUninit<f32>]| {
-        pieces(output, walk.block(), |index, output| normalise(walk.of(values, index), &channels.borrow(), output));
+    let values = dense.values::<E>();
+    let write = |output: &mut [MaybeUninit<E>]| {
+        pieces(output, walk.block(), |index, output| {
+            normalise(walk.of(values, index), &channels.borrow(), curve, output);
+        });
     };
     // SAFETY: the pieces are all of the output, and each is written through.
     unsafe { fresh(features.layout().shape().clone(), write) }
 }
 
 /// The gradients, from the gradient of the output.
-pub(super) fn backward(features: &FlexTensor, slopes: &FlexTensor, moments: &Moments, norm: &Norm) -> Slopes {
+pub(super) fn backward<E: Float>(features: &FlexTensor, slopes: &FlexTensor, moments: &Moments, norm: &Norm) -> Slopes {
+    on_curve!(norm.then, |curve| backward_on::<E, _>(features, slopes, moments, norm, curve))
+}
+
+fn backward_on<E: Float, C: Curve>(
+    features: &FlexTensor,
+    slopes: &FlexTensor,
+    moments: &Moments,
+    norm: &Norm,
+    curve: C,
+) -> Slopes {
     let (dense, dense_slopes) = (Dense::of(features), Dense::of(slopes));
-    let (values, slopes, channels) = (dense.floats(), dense_slopes.floats(), channels_of(features));
+    let (values, slopes, channels) = (dense.values::<E>(), dense_slopes.values::<E>(), channels_of(features));
     let (walk, rows) = (Walk::over(channels), values.len() / channels);
     let repeated = Repeated::of(walk, moments, norm);
 
     let mut sums = vec![0.0_f64; values.len().div_ceil(walk.block()) * 2 * channels];
     pieces(&mut sums, 2 * channels, |index, out| {
         let (mut sums, mut products) = (walk.zeros(), walk.zeros());
-        add_slopes(walk.of(values, index), walk.of(slopes, index), &repeated.borrow(), &mut sums, &mut products);
+        let (block, slopes) = (walk.of(values, index), walk.of(slopes, index));
+        add_slopes(block, slopes, &repeated.borrow(), curve, &mut sums, &mut products);
         out[..channels].copy_from_slice(&walk.fold(&sums));
         out[channels..].copy_from_slice(&walk.fold(&products));
     });
@@ -118,10 +161,10 @@ pub(super) fn backward(features: &FlexTensor, slopes: &FlexTensor, moments: &Mom
     let count = rows as f64;
     let level = walk.repeat(bias.iter().map(|sum| narrow(sum / count)));
     let tilt = walk.repeat(weight.iter().zip(&deviations).map(|(sum, inverse)| narrow(sum * inverse / count)));
-    let write = |output: &mut [MaybeUninit<f32>]| {
+    let write = |output: &mut [MaybeUninit<E>]| {
         pieces(output, walk.block(), |index, output| {
             let (block, slopes) = (walk.of(values, index), walk.of(slopes, index));
-            slopes_of_features(block, slopes, &repeated.borrow(), &level, &tilt, output);
+            slopes_of_features(block, slopes, &repeated.borrow(), curve, &level, &tilt, output);
         });
     };
     // SAFETY: the pieces are all of the gradient, and each is written through.
@@ -134,7 +177,6 @@ struct Repeated {
     mean: Vec<f32>,
     scale: Vec<f32>,
     bias: Vec<f32>,
-    floor: f32,
 }
 
 impl Repeated {
@@ -147,20 +189,11 @@ impl Repeated {
             mean: walk.repeat(mean.floats().iter().copied()),
             scale: walk.repeat(scale),
             bias: walk.repeat(bias.floats().iter().copied()),
-            floor: floor(norm.then),
         }
     }
 
     fn borrow(&self) -> Channels<'_> {
-        Channels { mean: &self.mean, scale: &self.scale, bias: &self.bias, floor: self.floor }
-    }
-}
-
-/// The least value that comes out.
-fn floor(then: Then) -> f32 {
-    match then {
-        Then::Nothing => f32::NEG_INFINITY,
-        Then::Relu => 0.0,
+        Channels { mean: &self.mean, scale: &self.scale, bias: &self.bias }
     }
 }
 

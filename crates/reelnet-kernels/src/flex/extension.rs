@@ -1,5 +1,6 @@
 //! How burn reaches these kernels: operations that its dispatch knows, with their gradients.
 
+use burn::backend::TensorMetadata;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
@@ -7,7 +8,7 @@ use burn::backend::autodiff::{Autodiff, NodeId};
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{AutodiffBackend, Backend, Dispatch, Flex, backend_extension};
-use burn::tensor::{DType, Device, Tensor};
+use burn::tensor::{DType, Device, Tensor, bf16};
 
 use super::batch_norm::{self as norms, Moments, Norm};
 use super::elementwise;
@@ -15,9 +16,26 @@ use super::pool::{self, Sweep, Winners};
 use crate::norm::Then;
 use crate::window::Window;
 
-/// Whether the kernels here compute with such tensors: floats on a CPU, at least one.
-pub(crate) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
-    tensor.device() == Device::flex() && tensor.dtype() == DType::F32 && !tensor.dims().contains(&0)
+/// Whether the kernels here compute with such features: floats or bfloat16 on a CPU, at least one.
+pub(crate) fn takes(features: &Tensor<5>) -> bool {
+    let numbers = matches!(features.dtype(), DType::F32 | DType::BF16);
+    numbers && features.device() == Device::flex() && !features.dims().contains(&0)
+}
+
+/// Whether they compute with such parameters: floats on a CPU, at least one, whatever the features are.
+pub(crate) fn takes_floats<const D: usize>(tensor: &Tensor<D>) -> bool {
+    tensor.dtype() == DType::F32 && tensor.device() == Device::flex() && !tensor.dims().contains(&0)
+}
+
+/// Calls a kernel for the numbers that features are held in.
+macro_rules! in_numbers {
+    ($features:expr, $($kernel:ident)::+ ($($argument:expr),* $(,)?)) => {
+        match $features.dtype() {
+            DType::F32 => $($kernel)::+::<f32>($($argument),*),
+            DType::BF16 => $($kernel)::+::<bf16>($($argument),*),
+            other => unreachable!("features of {other:?} are composed of burn's operations"),
+        }
+    };
 }
 
 /// The window over these features, if pooling is [`takes`]n here.
@@ -50,6 +68,16 @@ pub(crate) fn add_relu(a: Tensor<5>, b: Tensor<5>) -> Tensor<5> {
     Tensor::from_dispatch(Dispatch::add_relu(a.into_dispatch(), b.into_dispatch()))
 }
 
+/// `a + b`
+pub(crate) fn add(a: Tensor<5>, b: Tensor<5>) -> Tensor<5> {
+    Tensor::from_dispatch(Dispatch::add_features(a.into_dispatch(), b.into_dispatch()))
+}
+
+/// The mean over frames, height and width, `[batch, 1, 1, 1, channels]` in floats.
+pub(crate) fn global_average(features: Tensor<5>) -> Tensor<5> {
+    Tensor::from_dispatch(Dispatch::global_average_features(features.into_dispatch()))
+}
+
 /// `features · gate`, the gate `[batch, 1, 1, 1, channels]`.
 pub(crate) fn gate(features: Tensor<5>, gate: Tensor<5>) -> Tensor<5> {
     Tensor::from_dispatch(Dispatch::gate_channels(features.into_dispatch(), gate.into_dispatch()))
@@ -77,6 +105,10 @@ trait FlexOps: Backend {
 
     fn add_relu(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self>;
 
+    fn add_features(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    fn global_average_features(features: FloatTensor<Self>) -> FloatTensor<Self>;
+
     fn gate_channels(features: FloatTensor<Self>, gate: FloatTensor<Self>) -> FloatTensor<Self>;
 
     fn max_pool_features(features: FloatTensor<Self>, sweep: Sweep) -> FloatTensor<Self>;
@@ -92,25 +124,34 @@ impl FlexOps for Flex {
         epsilon: f64,
         then: Then,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let moments = norms::moments(&features);
-        let output = norms::forward(&features, &moments, &Norm { weight, bias, epsilon, then });
+        let moments = in_numbers!(features, norms::moments(&features));
+        let norm = Norm { weight, bias, epsilon, then };
+        let output = in_numbers!(features, norms::forward(&features, &moments, &norm));
         (output, moments.mean, moments.variance)
     }
 
     fn add_relu(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
-        elementwise::add_relu(&a, &b)
+        in_numbers!(a, elementwise::add_relu(&a, &b))
+    }
+
+    fn add_features(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
+        in_numbers!(a, elementwise::add(&a, &b))
+    }
+
+    fn global_average_features(features: FloatTensor<Self>) -> FloatTensor<Self> {
+        in_numbers!(features, elementwise::global_average(&features))
     }
 
     fn gate_channels(features: FloatTensor<Self>, gate: FloatTensor<Self>) -> FloatTensor<Self> {
-        elementwise::gate(&features, &gate)
+        in_numbers!(features, elementwise::gate(&features, &gate))
     }
 
     fn max_pool_features(features: FloatTensor<Self>, sweep: Sweep) -> FloatTensor<Self> {
-        pool::max(sweep, &features).0
+        in_numbers!(features, pool::max(sweep, &features)).0
     }
 
     fn average_pool_features(features: FloatTensor<Self>, sweep: Sweep) -> FloatTensor<Self> {
-        pool::average(sweep, &features)
+        in_numbers!(features, pool::average(sweep, &features))
     }
 }
 
@@ -132,7 +173,7 @@ impl FlexInference for Flex {
         shift: FloatTensor<Self>,
         then: Then,
     ) -> FloatTensor<Self> {
-        norms::affine(&features, &scale, &shift, then)
+        in_numbers!(features, norms::affine(&features, &scale, &shift, then))
     }
 }
 
@@ -147,7 +188,7 @@ impl Backward<Flex, 3> for BatchNormBackward {
         let output_gradient = gradients.consume::<Flex>(&ops.node);
         let (features, moments, norm) = ops.state;
         let features: FlexTensor = checkpointer.retrieve_node_output(features);
-        let slopes = norms::backward(&features, &output_gradient, &moments, &norm);
+        let slopes = in_numbers!(features, norms::backward(&features, &output_gradient, &moments, &norm));
         let [features_node, weight_node, bias_node] = ops.parents;
         let of_parents = [(features_node, slopes.features), (weight_node, slopes.weight), (bias_node, slopes.bias)];
         for (node, gradient) in of_parents {
@@ -167,9 +208,43 @@ impl Backward<Flex, 2> for AddReluBackward {
 
     fn backward(self, ops: Ops<FlexTensor, 2>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let output_gradient = gradients.consume::<Flex>(&ops.node);
-        let gradient = elementwise::add_relu_backward(&ops.state, &output_gradient);
+        let gradient = in_numbers!(ops.state, elementwise::add_relu_backward(&ops.state, &output_gradient));
         for node in ops.parents.into_iter().flatten() {
             gradients.register::<Flex>(node.id, gradient.clone());
+        }
+    }
+}
+
+#[derive(Debug)]
+struct AddBackward;
+
+impl Backward<Flex, 2> for AddBackward {
+    type State = ();
+
+    fn backward(self, ops: Ops<(), 2>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let output_gradient = gradients.consume::<Flex>(&ops.node);
+        for node in ops.parents.into_iter().flatten() {
+            gradients.register::<Flex>(node.id, output_gradient.clone());
+        }
+    }
+}
+
+#[derive(Debug)]
+struct GlobalAverageBackward;
+
+impl Backward<Flex, 1> for GlobalAverageBackward {
+    /// The features' shape and numbers.
+    type State = ([usize; 5], DType);
+
+    fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let output_gradient = gradients.consume::<Flex>(&ops.node);
+        let (shape, numbers) = ops.state;
+        if let [Some(node)] = ops.parents {
+            let gradient = match numbers {
+                DType::BF16 => elementwise::global_average_backward::<bf16>(shape, &output_gradient),
+                _ => elementwise::global_average_backward::<f32>(shape, &output_gradient),
+            };
+            gradients.register::<Flex>(node.id, gradient);
         }
     }
 }
@@ -184,7 +259,8 @@ impl Backward<Flex, 2> for GateBackward {
     fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, checkpointer: &mut Checkpointer) {
         let output_gradient = gradients.consume::<Flex>(&ops.node);
         let [features, gate]: [FlexTensor; 2] = ops.state.map(|id| checkpointer.retrieve_node_output(id));
-        let (of_features, of_gate) = elementwise::gate_backward(&features, &gate, &output_gradient);
+        let (of_features, of_gate) =
+            in_numbers!(features, elementwise::gate_backward(&features, &gate, &output_gradient));
         for (node, gradient) in ops.parents.into_iter().zip([of_features, of_gate]) {
             if let Some(node) = node {
                 gradients.register::<Flex>(node.id, gradient);
@@ -203,7 +279,8 @@ impl Backward<Flex, 1> for MaxPoolBackward {
         let output_gradient = gradients.consume::<Flex>(&ops.node);
         let (sweep, winners) = ops.state;
         if let [Some(node)] = ops.parents {
-            gradients.register::<Flex>(node.id, pool::max_backward(sweep, &winners, &output_gradient));
+            let gradient = in_numbers!(output_gradient, pool::max_backward(sweep, &winners, &output_gradient));
+            gradients.register::<Flex>(node.id, gradient);
         }
     }
 }
@@ -217,7 +294,8 @@ impl Backward<Flex, 1> for AveragePoolBackward {
     fn backward(self, ops: Ops<Sweep, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let output_gradient = gradients.consume::<Flex>(&ops.node);
         if let [Some(node)] = ops.parents {
-            gradients.register::<Flex>(node.id, pool::average_backward(ops.state, &output_gradient));
+            let gradient = in_numbers!(output_gradient, pool::average_backward(ops.state, &output_gradient));
+            gradients.register::<Flex>(node.id, gradient);
         }
     }
 }
@@ -233,8 +311,8 @@ impl<C: CheckpointStrategy> FlexOps for Autodiff<Flex, C> {
         let nodes = [features.node(), weight.node(), bias.node()];
         let step = BatchNormBackward.prepare::<C>(nodes).compute_bound().stateful();
         let norm = Norm { weight: weight.into_primitive(), bias: bias.into_primitive(), epsilon, then };
-        let moments = norms::moments(features.primitive());
-        let output = norms::forward(features.primitive(), &moments, &norm);
+        let moments = in_numbers!(features, norms::moments(features.primitive()));
+        let output = in_numbers!(features, norms::forward(features.primitive(), &moments, &norm));
         let (mean, variance) = (moments.mean.clone(), moments.variance.clone());
         let output = match step {
             OpsKind::Tracked(mut step) => {
@@ -248,16 +326,30 @@ impl<C: CheckpointStrategy> FlexOps for Autodiff<Flex, C> {
 
     fn add_relu(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
         let step = AddReluBackward.prepare::<C>([a.node(), b.node()]).compute_bound().stateful();
-        let output = elementwise::add_relu(a.primitive(), b.primitive());
+        let output = in_numbers!(a, elementwise::add_relu(a.primitive(), b.primitive()));
         match step {
             OpsKind::Tracked(step) => step.finish(output.clone(), output),
             OpsKind::UnTracked(step) => step.finish(output),
         }
     }
 
+    fn add_features(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
+        let step = AddBackward.prepare::<C>([a.node(), b.node()]).compute_bound();
+        step.stateless(in_numbers!(a, elementwise::add(a.primitive(), b.primitive())))
+    }
+
+    fn global_average_features(features: FloatTensor<Self>) -> FloatTensor<Self> {
+        let step = GlobalAverageBackward.prepare::<C>([features.node()]).compute_bound().stateful();
+        let output = in_numbers!(features, elementwise::global_average(features.primitive()));
+        match step {
+            OpsKind::Tracked(step) => step.finish((features.shape().dims(), features.dtype()), output),
+            OpsKind::UnTracked(step) => step.finish(output),
+        }
+    }
+
     fn gate_channels(features: FloatTensor<Self>, gate: FloatTensor<Self>) -> FloatTensor<Self> {
         let step = GateBackward.prepare::<C>([features.node(), gate.node()]).compute_bound().stateful();
-        let output = elementwise::gate(features.primitive(), gate.primitive());
+        let output = in_numbers!(features, elementwise::gate(features.primitive(), gate.primitive()));
         match step {
             OpsKind::Tracked(mut step) => {
                 let saved = [step.checkpoint(&features), step.checkpoint(&gate)];
@@ -269,7 +361,7 @@ impl<C: CheckpointStrategy> FlexOps for Autodiff<Flex, C> {
 
     fn max_pool_features(features: FloatTensor<Self>, sweep: Sweep) -> FloatTensor<Self> {
         let step = MaxPoolBackward.prepare::<C>([features.node()]).compute_bound().stateful();
-        let (output, winners) = pool::max(sweep, features.primitive());
+        let (output, winners) = in_numbers!(features, pool::max(sweep, features.primitive()));
         match step {
             OpsKind::Tracked(step) => step.finish((sweep, winners), output),
             OpsKind::UnTracked(step) => step.finish(output),
@@ -278,7 +370,7 @@ impl<C: CheckpointStrategy> FlexOps for Autodiff<Flex, C> {
 
     fn average_pool_features(features: FloatTensor<Self>, sweep: Sweep) -> FloatTensor<Self> {
         let step = AveragePoolBackward.prepare::<C>([features.node()]).compute_bound().stateful();
-        let output = pool::average(sweep, features.primitive());
+        let output = in_numbers!(features, pool::average(sweep, features.primitive()));
         match step {
             OpsKind::Tracked(step) => step.finish(sweep, output),
             OpsKind::UnTracked(step) => step.finish(output),

@@ -1,13 +1,13 @@
 //! Pooling, row by row of the output forward and of the input backward: every value is written by one thread, in one order.
 
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use burn::backend::flex::FlexTensor;
-use burn::tensor::TensorData;
 
 use super::rows::vectorised;
 use super::team::pieces;
-use super::tensors::Dense;
+use super::tensors::{Dense, Float, fresh};
 use crate::window::Window;
 
 /// A window over features of a size.
@@ -111,19 +111,23 @@ impl Axis {
 }
 
 /// The largest value in each window, and which it was; the first of equals.
-pub(super) fn max(sweep: Sweep, features: &FlexTensor) -> (FlexTensor, Winners) {
+pub(super) fn max<E: Float>(sweep: Sweep, features: &FlexTensor) -> (FlexTensor, Winners) {
     let dense = Dense::of(features);
-    let values = dense.floats();
+    let values = dense.values::<E>();
     let row = sweep.output[3] * sweep.channels();
     let mut winners = vec![NOBODY; sweep.output.iter().product()];
-    let output = filled(sweep.output, f32::NEG_INFINITY, |output| {
+    let write = |output: &mut [MaybeUninit<E>]| {
         let mut rows: Vec<_> = output.chunks_mut(row).zip(winners.chunks_mut(row)).collect();
         pieces(&mut rows, 1, |number, rows| {
             for (output, winners) in rows {
-                max_row(&sweep, values, number, output, winners);
+                let mut largest = vec![f32::NEG_INFINITY; output.len()];
+                max_row(&sweep, values, number, &mut largest, winners);
+                narrow_row(&largest, output);
             }
         });
-    });
+    };
+    // SAFETY: the rows are all of the output, and each is written through.
+    let output = unsafe { fresh(sweep.output.into(), write) };
     (output, Arc::new(winners))
 }
 
@@ -131,7 +135,7 @@ pub(super) fn max(sweep: Sweep, features: &FlexTensor) -> (FlexTensor, Winners) 
 const NOBODY: u32 = u32::MAX;
 
 vectorised! {
-    fn max_row(sweep: &Sweep, values: &[f32], number: usize, output: &mut [f32], winners: &mut [u32]) {
+    fn max_row<E: Float>(sweep: &Sweep, values: &[E], number: usize, output: &mut [f32], winners: &mut [u32]) {
         let channels = sweep.channels();
         let [sample, out_frame, out_row] = place(number, sweep.output);
         let [frames, height, width] = sweep.axes;
@@ -144,6 +148,7 @@ vectorised! {
                         let tap = sweep.tap([frame_tap, row_tap, column_tap]);
                         let values = &values[start + column * channels..][..channels];
                         for ((&value, largest), winner) in values.iter().zip(&mut *output).zip(&mut *winners) {
+                            let value = value.widened();
                             // What is not a number wins, and stays, so that it is seen.
                             let wins = value > *largest || value.is_nan() || *winner == NOBODY;
                             *largest = if wins { value } else { *largest };
@@ -157,14 +162,14 @@ vectorised! {
 }
 
 /// The gradient of [`max`]'s features.
-pub(super) fn max_backward(sweep: Sweep, winners: &[u32], slopes: &FlexTensor) -> FlexTensor {
+pub(super) fn max_backward<E: Float>(sweep: Sweep, winners: &[u32], slopes: &FlexTensor) -> FlexTensor {
     let dense = Dense::of(slopes);
-    let slopes = dense.floats();
-    gather(sweep, |number, gradient| max_slopes_row(&sweep, winners, slopes, number, gradient))
+    let slopes = dense.values::<E>();
+    by_rows::<E>(sweep.features, |number, gradient| max_slopes_row(&sweep, winners, slopes, number, gradient))
 }
 
 vectorised! {
-    fn max_slopes_row(sweep: &Sweep, winners: &[u32], slopes: &[f32], number: usize, gradient: &mut [f32]) {
+    fn max_slopes_row<E: Float>(sweep: &Sweep, winners: &[u32], slopes: &[E], number: usize, gradient: &mut [f32]) {
         let channels = sweep.channels();
         let [sample, frame, row] = place(number, sweep.features);
         let [frames, height, width] = sweep.axes;
@@ -176,7 +181,7 @@ vectorised! {
                         let here = start + out_column * channels..start + (out_column + 1) * channels;
                         let tap = sweep.tap([frame_tap, row_tap, column_tap]);
                         for ((gradient, &winner), &slope) in gradient.iter_mut().zip(&winners[here.clone()]).zip(&slopes[here]) {
-                            *gradient += if winner == tap { slope } else { 0.0 };
+                            *gradient += if winner == tap { slope.widened() } else { 0.0 };
                         }
                     }
                 }
@@ -186,17 +191,14 @@ vectorised! {
 }
 
 /// The mean of each window, padding not counted.
-pub(super) fn average(sweep: Sweep, features: &FlexTensor) -> FlexTensor {
+pub(super) fn average<E: Float>(sweep: Sweep, features: &FlexTensor) -> FlexTensor {
     let dense = Dense::of(features);
-    let values = dense.floats();
-    let row = sweep.output[3] * sweep.channels();
-    filled(sweep.output, 0.0, |output| {
-        pieces(output, row, |number, output| average_row(&sweep, values, number, output));
-    })
+    let values = dense.values::<E>();
+    by_rows::<E>(sweep.output, |number, output| average_row(&sweep, values, number, output))
 }
 
 vectorised! {
-    fn average_row(sweep: &Sweep, values: &[f32], number: usize, output: &mut [f32]) {
+    fn average_row<E: Float>(sweep: &Sweep, values: &[E], number: usize, output: &mut [f32]) {
         let channels = sweep.channels();
         let [sample, out_frame, out_row] = place(number, sweep.output);
         let [frames, height, width] = sweep.axes;
@@ -206,7 +208,7 @@ vectorised! {
                     let start = sweep.features_row([sample, frame, row]);
                     for (_, column) in width.inputs(out_column) {
                         for (output, &value) in output.iter_mut().zip(&values[start + column * channels..]) {
-                            *output += value;
+                            *output += value.widened();
                         }
                     }
                 }
@@ -220,14 +222,14 @@ vectorised! {
 }
 
 /// The gradient of [`average`]'s features.
-pub(super) fn average_backward(sweep: Sweep, slopes: &FlexTensor) -> FlexTensor {
+pub(super) fn average_backward<E: Float>(sweep: Sweep, slopes: &FlexTensor) -> FlexTensor {
     let dense = Dense::of(slopes);
-    let slopes = dense.floats();
-    gather(sweep, |number, gradient| average_slopes_row(&sweep, slopes, number, gradient))
+    let slopes = dense.values::<E>();
+    by_rows::<E>(sweep.features, |number, gradient| average_slopes_row(&sweep, slopes, number, gradient))
 }
 
 vectorised! {
-    fn average_slopes_row(sweep: &Sweep, slopes: &[f32], number: usize, gradient: &mut [f32]) {
+    fn average_slopes_row<E: Float>(sweep: &Sweep, slopes: &[E], number: usize, gradient: &mut [f32]) {
         let channels = sweep.channels();
         let [sample, frame, row] = place(number, sweep.features);
         let [frames, height, width] = sweep.axes;
@@ -238,7 +240,7 @@ vectorised! {
                     for (_, out_column) in width.outputs(column) {
                         let share = sweep.share([out_frame, out_row, out_column]);
                         for (gradient, &slope) in gradient.iter_mut().zip(&slopes[start + out_column * channels..]) {
-                            *gradient += slope * share;
+                            *gradient += slope.widened() * share;
                         }
                     }
                 }
@@ -247,16 +249,26 @@ vectorised! {
     }
 }
 
-/// A gradient of the features, each row of which gathers what the windows over it say.
-fn gather(sweep: Sweep, row: impl Fn(usize, &mut [f32]) + Sync) -> FlexTensor {
-    let length = sweep.features[3] * sweep.channels();
-    filled(sweep.features, 0.0, |gradient| pieces(gradient, length, row))
+/// A tensor of `shape`, each row of which is summed up in 32 bits, from zeros, and then written.
+fn by_rows<E: Float>(shape: [usize; 5], sum: impl Fn(usize, &mut [f32]) + Sync) -> FlexTensor {
+    let length = shape[3] * shape[4];
+    let write = |output: &mut [MaybeUninit<E>]| {
+        pieces(output, length, |number, output| {
+            let mut row = vec![0.0; output.len()];
+            sum(number, &mut row);
+            narrow_row(&row, output);
+        });
+    };
+    // SAFETY: the rows are all of the tensor, and each is written through.
+    unsafe { fresh(shape.into(), write) }
 }
 
-fn filled(shape: [usize; 5], value: f32, write: impl FnOnce(&mut [f32])) -> FlexTensor {
-    let mut values = vec![value; shape.iter().product()];
-    write(&mut values);
-    FlexTensor::from_data(TensorData::new(values, shape))
+vectorised! {
+    fn narrow_row<E: Float>(row: &[f32], output: &mut [MaybeUninit<E>]) {
+        for (&value, output) in row.iter().zip(output) {
+            output.write(E::nearest(value));
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 
 use burn::backend::flex::{FlexTensor, Layout};
-use burn::tensor::{Bytes, Element, Shape, TensorData};
+use burn::tensor::{Bytes, Element, Shape, TensorData, bf16};
 
 /// A tensor whose numbers stand in order, without a gap.
 pub(crate) struct Dense {
@@ -34,10 +34,16 @@ impl Dense {
     }
 
     /// # Panics
+    /// If they are other numbers.
+    pub(crate) fn values<E: Float>(&self) -> &[E] {
+        let (start, end) = self.offsets();
+        &E::stored(&self.tensor)[start..end]
+    }
+
+    /// # Panics
     /// If they are not 32-bit floats.
     pub(crate) fn floats(&self) -> &[f32] {
-        let (start, end) = self.offsets();
-        &self.tensor.storage::<f32>()[start..end]
+        self.values()
     }
 
     fn offsets(&self) -> (usize, usize) {
@@ -58,11 +64,53 @@ pub(crate) unsafe fn fresh<E: Float>(shape: Shape, write: impl FnOnce(&mut [Mayb
     FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape), E::dtype())
 }
 
-/// Numbers that are computed with here; any bits are one.
-pub(crate) trait Float: Element {}
-impl Float for f32 {}
-#[cfg(onednn)]
-impl Float for burn::tensor::bf16 {}
+/// Numbers that features are held in here; any bits are one. All arithmetic is in 32 bits.
+pub(crate) trait Float: Element + Copy + Send + Sync {
+    /// # Panics
+    /// If the tensor holds other numbers.
+    fn stored(tensor: &FlexTensor) -> &[Self];
+    fn widened(self) -> f32;
+    /// The nearest number; of two that are equally near, the even one.
+    fn nearest(value: f32) -> Self;
+}
+
+impl Float for f32 {
+    fn stored(tensor: &FlexTensor) -> &[Self] {
+        tensor.storage()
+    }
+
+    #[inline(always)]
+    fn widened(self) -> f32 {
+        self
+    }
+
+    #[inline(always)]
+    fn nearest(value: f32) -> Self {
+        value
+    }
+}
+
+impl Float for bf16 {
+    fn stored(tensor: &FlexTensor) -> &[Self] {
+        tensor.storage()
+    }
+
+    #[inline(always)]
+    fn widened(self) -> f32 {
+        f32::from_bits(u32::from(self.to_bits()) << 16)
+    }
+
+    /// As `bf16::from_f32`, but without branches, so that a loop over it becomes vectors.
+    #[inline(always)]
+    fn nearest(value: f32) -> Self {
+        let bits = value.to_bits();
+        let rounded = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16;
+        // Rounding could make an infinity of what is not a number.
+        let quiet = bits >> 16 | 0x40;
+        #[expect(clippy::cast_possible_truncation, reason = "the upper half was shifted down")]
+        Self::from_bits(if value.is_nan() { quiet } else { rounded } as u16)
+    }
+}
 
 /// The same memory as bytes.
 #[cfg(onednn)]
@@ -82,4 +130,21 @@ pub(super) fn rounded(values: impl Iterator<Item = f64>) -> FlexTensor {
 #[expect(clippy::cast_possible_truncation, reason = "features are 32-bit floats; sums over them are not")]
 pub(super) fn narrow(value: f64) -> f32 {
     value as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::bf16;
+
+    use super::Float;
+
+    #[test]
+    fn bfloat16_is_rounded_as_its_crate_rounds() {
+        let odd = (0..=u32::from(u16::MAX))
+            .flat_map(|high| [0, 1, 0x7fff, 0x8000, 0x8001, 0xffff].map(|low| high << 16 | low));
+        for value in odd.map(f32::from_bits) {
+            assert_eq!(bf16::nearest(value).to_bits(), bf16::from_f32(value).to_bits(), "{:x}", value.to_bits());
+            assert_eq!(bf16::nearest(value).widened().to_bits(), bf16::from_f32(value).to_f32().to_bits());
+        }
+    }
 }

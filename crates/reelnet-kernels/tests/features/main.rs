@@ -1,35 +1,72 @@
-//! Batch norm, pooling, residual sums and gates against their definitions in 64 bits, forward and gradients. In 32 bits they run on
-//! the kernels of this crate, in 64 on what burn's operations compose.
+//! Batch norm, pooling, residual sums and gates against their definitions in 64 bits, forward and gradients. In 32 bits and in
+//! bfloat16 they run on the kernels of this crate, in 64 on what burn's operations compose.
 
 mod norm;
 mod pool;
 mod sums;
 
-use burn::tensor::{DType, Device, Gradients, Tensor, TensorData};
+use burn::tensor::{DType, Device, Gradients, Tensor, TensorData, bf16};
 use proptest::prelude::*;
 
-/// What tensors are held in.
+/// What features are held in.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Numbers {
     Float,
     Double,
+    /// bfloat16; parameters and means beside it are 32-bit floats.
+    Half,
 }
 
 impl Numbers {
     fn all() -> impl Strategy<Value = Self> {
-        prop_oneof![3 => Just(Self::Float), 1 => Just(Self::Double)]
+        prop_oneof![3 => Just(Self::Float), 1 => Just(Self::Double), 3 => Just(Self::Half)]
     }
 
+    /// [`values`] that features hold exactly.
+    fn values(self, count: usize, seed: u64) -> Vec<f64> {
+        values(count, seed).into_iter().map(|value| self.held(value)).collect()
+    }
+
+    /// The nearest number that features hold.
+    #[expect(clippy::cast_possible_truncation, reason = "that is what it is for")]
+    fn held(self, value: f64) -> f64 {
+        match self {
+            Self::Float => f64::from(value as f32),
+            Self::Double => value,
+            Self::Half => bf16::from_f64(value).to_f64(),
+        }
+    }
+
+    /// Features.
     fn tensor<const D: usize>(self, values: &[f64], dims: [usize; D]) -> Tensor<D> {
         let dtype = match self {
             Self::Float => DType::F32,
             Self::Double => DType::F64,
+            Self::Half => DType::BF16,
         };
         Tensor::from_data(
             TensorData::new(values.to_vec(), dims).convert_dtype(dtype),
             (&Device::flex().autodiff(), dtype),
         )
         .require_grad()
+    }
+
+    /// What stands beside features: parameters, gates.
+    fn parameter<const D: usize>(self, values: &[f64], dims: [usize; D]) -> Tensor<D> {
+        let held = if self == Self::Half { Self::Float } else { self };
+        held.tensor(values, dims)
+    }
+
+    /// As [`check`], for features: what was summed in 32 bits may be rounded once to what they are held in.
+    fn check(
+        self,
+        what: &str,
+        found: &[f64],
+        expected: &[f64],
+        magnitude: impl Fn(usize) -> f64,
+    ) -> Result<(), TestCaseError> {
+        let rounding = if self == Self::Half { 1.0 / 255.0 } else { 0.0 };
+        check(what, found, expected, |index| magnitude(index) + expected[index].abs() * rounding / 2e-6)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Pooling.
 
 use proptest::prelude::*;
-use reelnet_kernels::{Border, Window, average_pool, max_pool};
+use reelnet_kernels::{Border, Window, average_pool, global_average, max_pool};
 
-use crate::{Numbers, check, config, gradient_of, numbers, values};
+use crate::{Numbers, check, config, features, gradient_of, numbers, values};
 
 /// One axis: size, taps, stride, dilation, padding; each window sees at least one value.
 fn axis() -> impl Strategy<Value = (usize, usize, usize, usize, (usize, usize))> {
@@ -66,17 +66,17 @@ proptest! {
     #[test]
     fn the_largest_value_wins_and_takes_the_slope((dims, window) in problem(), held in Numbers::all(), seed in 0..100_000_u64) {
         let count = dims.iter().product();
-        let x = values(count, seed);
+        let x = held.values(count, seed);
         let (output_dims, seen) = windows(dims, &window);
         prop_assume!(seen.iter().all(|values| !values.is_empty()));
-        let slopes = values(seen.len(), seed + 1);
+        let slopes = held.values(seen.len(), seed + 1);
         let features = held.tensor(&x, dims);
         let output = max_pool(features.clone(), &window, Border::Zero);
         prop_assert_eq!(output.dims(), output_dims);
         let gradients = (output.clone() * held.tensor(&slopes, output_dims)).sum().backward();
 
         let winners: Vec<usize> = seen.iter()
-            .map(|values| values.iter().copied().max_by(|&a, &b| x[a].total_cmp(&x[b])).expect("not empty"))
+            .map(|values| values.iter().copied().reduce(|best, at| if x[at] > x[best] { at } else { best }).expect("not empty"))
             .collect();
         let expected: Vec<f64> = winners.iter().map(|&winner| x[winner]).collect();
         check("output", &numbers(output), &expected, |_| 0.0)?;
@@ -85,7 +85,7 @@ proptest! {
             gradient[winner] += slope;
             magnitude[winner] += slope.abs();
         }
-        check("gradient", &gradient_of(&features, &gradients), &gradient, |index| magnitude[index])?;
+        held.check("gradient", &gradient_of(&features, &gradients), &gradient, |index| magnitude[index])?;
     }
 
     #[test]
@@ -101,7 +101,7 @@ proptest! {
         let (output_dims, seen) = windows(dims, &window);
         prop_assume!(seen.iter().all(|values| !values.is_empty()));
         let count = dims.iter().product();
-        let (x, slopes) = (values(count, seed), values(seen.len(), seed + 1));
+        let (x, slopes) = (held.values(count, seed), held.values(seen.len(), seed + 1));
         let features = held.tensor(&x, dims);
         let output = average_pool(features.clone(), &window);
         prop_assert_eq!(output.dims(), output_dims);
@@ -109,7 +109,7 @@ proptest! {
 
         let expected: Vec<f64> =
             seen.iter().map(|values| values.iter().map(|&at| x[at]).sum::<f64>() / values.len() as f64).collect();
-        check("output", &numbers(output), &expected, |_| 2.0)?;
+        held.check("output", &numbers(output), &expected, |_| 2.0)?;
         let (mut gradient, mut magnitude) = (vec![0.0; count], vec![0.0; count]);
         for (values, slope) in seen.iter().zip(&slopes) {
             for &at in values {
@@ -117,7 +117,30 @@ proptest! {
                 magnitude[at] += slope.abs();
             }
         }
-        check("gradient", &gradient_of(&features, &gradients), &gradient, |index| magnitude[index])?;
+        held.check("gradient", &gradient_of(&features, &gradients), &gradient, |index| magnitude[index])?;
+    }
+
+    #[test]
+    fn the_mean_of_a_sample_is_a_float(dims in features(), held in Numbers::all(), seed in 0..100_000_u64) {
+        let [batch, .., channels] = dims;
+        let count: usize = dims.iter().product();
+        let (x, slopes) = (held.values(count, seed), values(batch * channels, seed + 1));
+        let features = held.tensor(&x, dims);
+        let output = global_average(features.clone());
+        prop_assert_eq!(output.dims(), [batch, 1, 1, 1, channels]);
+        let weights = held.parameter(&slopes, output.dims());
+        let gradients = (output.clone() * weights).sum().backward();
+
+        let rows = (count / batch / channels) as f64;
+        let of = |index: usize| index / (count / batch) * channels + index % channels;
+        let (mut expected, mut magnitude) = (vec![0.0; batch * channels], vec![0.0; batch * channels]);
+        for (index, x) in x.iter().enumerate() {
+            expected[of(index)] += x / rows;
+            magnitude[of(index)] += x.abs() / rows;
+        }
+        check("output", &numbers(output), &expected, |index| 4.0 * magnitude[index])?;
+        let expected: Vec<f64> = (0..count).map(|index| slopes[of(index)] / rows).collect();
+        held.check("gradient", &gradient_of(&features, &gradients), &expected, |index| expected[index].abs())?;
     }
 }
 

@@ -3,12 +3,14 @@
 mod batch_norm;
 mod builder;
 mod conv;
+mod drop_block;
 mod linear;
 mod squeeze_excite;
 
 pub use batch_norm::BatchNorm;
 pub(crate) use builder::{Builder, Init};
 pub use conv::{Conv, ConvSpec};
+pub use drop_block::DropBlock;
 pub use linear::Linear;
 pub(crate) use squeeze_excite::excite;
 pub use squeeze_excite::{SelfGate, SqueezeExcite};

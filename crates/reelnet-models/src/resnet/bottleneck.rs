@@ -5,7 +5,7 @@ use burn::module::Module;
 use super::config::scaled;
 use super::network::StagePlan;
 use super::shortcut::Shortcut;
-use crate::layers::{Activation, BatchNorm, Builder, Conv, ConvSpec, Init, SelfGate, SqueezeExcite};
+use crate::layers::{Activation, BatchNorm, Builder, Conv, ConvSpec, DropBlock, Init, SelfGate, SqueezeExcite};
 use crate::pass::Pass;
 
 /// Outputs of a block over its inner channels.
@@ -25,6 +25,8 @@ pub(super) struct Bottleneck {
     downsample: Option<Shortcut>,
     #[module(skip)]
     drop_path: f64,
+    #[module(skip)]
+    drop_block: Option<DropBlock>,
 }
 
 impl Bottleneck {
@@ -61,13 +63,17 @@ impl Bottleneck {
                 Shortcut::build(builder, plan.shortcut, channels, plan.stride, plan.padding, plan.epsilon)
             }),
             drop_path,
+            drop_block: plan.drop_block,
         }
     }
 
     pub(super) fn run<P: Pass>(&self, pass: &mut P, input: P::Features) -> P::Features {
         let features = pass.conv_norm(&self.conv1, &self.bn1, Some(Activation::Relu), input.clone());
+        let features = self.drop(pass, features);
         let features = pass.conv_norm(&self.conv2, &self.bn2, Some(Activation::Relu), features);
-        let mut features = pass.conv_norm(&self.conv3, &self.bn3, None, features);
+        let features = self.drop(pass, features);
+        let features = pass.conv_norm(&self.conv3, &self.bn3, None, features);
+        let mut features = self.drop(pass, features);
         // Gating comes first, as in the Model Garden's code; summaries of its paper have it the other way round.
         if let Some(gate) = &self.gate {
             features = gate.run(pass, features);
@@ -77,9 +83,19 @@ impl Bottleneck {
         }
         features = pass.drop_path(self.drop_path, features);
         let shortcut = match &self.downsample {
-            Some(shortcut) => shortcut.run(pass, input),
+            Some(shortcut) => {
+                let shortcut = shortcut.run(pass, input);
+                self.drop(pass, shortcut)
+            }
             None => input,
         };
         pass.add_relu(features, shortcut)
+    }
+
+    fn drop<P: Pass>(&self, pass: &mut P, features: P::Features) -> P::Features {
+        match self.drop_block {
+            Some(block) => pass.drop_block(block, features),
+            None => features,
+        }
     }
 }

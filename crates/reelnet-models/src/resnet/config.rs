@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::network::{ResNet, StagePlan};
 use super::stem::Stem;
 use crate::error::ConfigError;
-use crate::layers::Builder;
+use crate::layers::{Builder, DropBlock};
 
 /// Residual blocks in each of the four stages, by depth.
 ///
@@ -131,6 +131,10 @@ pub struct ResNetConfig {
     /// Present in a 3D network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temporal: Option<Temporal>,
+    /// DropBlock after the convolutions of the last two stages, a quarter of the rate in the third, as the released code has it;
+    /// off where it is missing, as in every published recipe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drop_block: Option<DropBlock>,
 }
 
 impl ResNetConfig {
@@ -151,6 +155,7 @@ impl ResNetConfig {
             drop_path_rule: DropPathRule::PerGroup,
             dropout: 0.25,
             temporal: None,
+            drop_block: None,
         }
     }
 
@@ -189,6 +194,10 @@ impl ResNetConfig {
         ConfigError::check_rate("drop_path", self.drop_path)?;
         ConfigError::check_rate("dropout", self.dropout)?;
         ConfigError::check_rate("se_ratio", self.se_ratio)?;
+        if let Some(DropBlock { rate, size }) = self.drop_block {
+            ConfigError::check_rate("drop_block.rate", rate)?;
+            ConfigError::check_drop_block(size)?;
+        }
         let repeats = repeats(self.depth)?;
         let temporal = self.temporal.unwrap_or(Temporal::NONE);
         temporal.validate()?;
@@ -212,6 +221,11 @@ impl ResNetConfig {
             se_ratio: self.se_ratio,
             self_gating: false,
             zero_last_norm: true,
+            drop_block: self.drop_block.and_then(|block| match stage {
+                2 => Some(DropBlock { rate: block.rate / 4.0, ..block }),
+                3 => Some(block),
+                _ => None,
+            }),
             padding: Padding::Symmetric,
             epsilon: Self::EPSILON,
         });

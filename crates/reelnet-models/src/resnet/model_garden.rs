@@ -91,6 +91,7 @@ impl ModelGardenConfig {
             se_ratio: self.se_ratio,
             self_gating: self.self_gating[stage],
             zero_last_norm: false,
+            drop_block: None,
             padding: Padding::Same,
             epsilon: Self::EPSILON,
         });

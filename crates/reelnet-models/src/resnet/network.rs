@@ -6,7 +6,7 @@ use reelnet_kernels::Padding;
 use super::bottleneck::{Bottleneck, EXPANSION};
 use super::config::{DropPathRule, ShortcutKind};
 use super::stem::{ConvPool, Stem, StemConvs};
-use crate::layers::{Activation, BatchNorm, Builder, Init, Linear, Pool};
+use crate::layers::{Activation, BatchNorm, Builder, DropBlock, Init, Linear, Pool};
 use crate::pass::Pass;
 
 /// One of the four stages, before it has weights.
@@ -21,6 +21,7 @@ pub(super) struct StagePlan {
     pub(super) se_ratio: f64,
     pub(super) self_gating: bool,
     pub(super) zero_last_norm: bool,
+    pub(super) drop_block: Option<DropBlock>,
     pub(super) padding: Padding,
     pub(super) epsilon: f64,
 }

@@ -9,6 +9,7 @@ mod read;
 
 use reelnet_infer::{ClipSettings, Pixels};
 use reelnet_models::NetworkConfig;
+use reelnet_models::forward::Precision;
 use serde::{Deserialize, Serialize};
 
 use crate::augment::{AugmentConfig, MixingConfig};
@@ -36,6 +37,10 @@ pub struct Recipe {
     pub epochs: u64,
     /// Where the first weights come from.
     pub start: Start,
+    /// What activations and their gradients are held in while training: `f32`, or `bf16` with weights, statistics, sums and the
+    /// loss in 32 bits; optional, `f32` where it is missing.
+    #[serde(default)]
+    pub precision: Precision,
     /// Samples a step.
     pub batch: BatchConfig,
     /// The network, as a bundle's `model.toml` has it. Its number of classes has to be that of the data.

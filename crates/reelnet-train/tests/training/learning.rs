@@ -7,10 +7,21 @@ use crate::made;
 
 #[test]
 fn eight_clips_are_learned_by_heart_and_tagged_alike() {
+    learns_by_heart("f32");
+}
+
+#[test]
+fn eight_clips_are_learned_by_heart_in_bfloat16() {
+    learns_by_heart("bf16");
+}
+
+fn learns_by_heart(precision: &str) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let root = folder.path();
     made::write_data(root, 4);
+    let precision = format!("precision={precision}");
     let recipe = made::recipe(&[
+        &precision,
         "epochs=40",
         "batch.size=8",
         "batch.at_once=8",
@@ -35,6 +46,9 @@ fn eight_clips_are_learned_by_heart_and_tagged_alike() {
     for part in ["<h1>bars</h1>", "<td>top-1 of the average<td>1.0000", "validation, network", "update_rate = 0.5"] {
         assert!(report.contains(part), "{part}: {report}");
     }
+    let precision_told = format!("\"precision\":\"{}\"", recipe.precision);
+    let journal = std::fs::read_to_string(root.join("run/journal.jsonl")).expect("a journal");
+    assert!(journal.lines().next().is_some_and(|start| start.contains(&precision_told)), "{journal}");
     assert_eq!(report.matches("<svg").count(), 4);
 }
 

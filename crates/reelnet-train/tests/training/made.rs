@@ -19,6 +19,7 @@ name = "bars"
 seed = 5
 epochs = 2
 start = "fresh"
+precision = "f32"
 clip_norm = 5.0
 
 [batch]

@@ -24,6 +24,27 @@ fn recipes_come_back_as_they_were_written() {
 }
 
 #[test]
+fn a_recipe_without_a_precision_is_of_32_bits() {
+    let recipe = Recipe::parse(&RECIPE.replacen("precision = \"f32\"\n", "", 1), &[]).expect("it is optional");
+    assert!(recipe.to_text().contains("precision = \"f32\""), "what is written is complete");
+    assert_eq!(recipe, Recipe::parse(RECIPE, &[]).expect("a good recipe"));
+    let told = changed("precision = \"f32\"", "precision = \"fp16\"");
+    assert!(told.contains("precision") && told.contains("bf16"), "{told}");
+}
+
+#[test]
+fn drop_block_is_a_table_that_need_not_be_there() {
+    let plain = Recipe::parse(RECIPE, &[]).expect("a good recipe");
+    assert!(!plain.to_text().contains("drop_block"), "older readers of a bundle would refuse it");
+    let text = RECIPE.replacen("[clip]", "[network.drop_block]\nrate = 0.1\nsize = 7\n\n[clip]", 1);
+    let with = Recipe::parse(&text, &["network.drop_block.rate=0.2".to_owned()]).expect("a good recipe");
+    assert_ne!(with.network, plain.network);
+    assert_eq!(Recipe::parse(&with.to_text(), &[]).expect("what was written"), with);
+    assert!(refusal(&text.replacen("size = 7", "size = 0", 1), &[]).contains("drop_block.size"));
+    assert!(refusal(&text.replacen("size = 7", "side = 7", 1), &[]).contains("did you mean `size`?"));
+}
+
+#[test]
 fn unknown_keys_wrong_types_and_missing_keys_are_told() {
     let told = changed("momentum = 0.9", "momentun = 0.9");
     assert!(told.contains("momentun") && told.contains("did you mean `momentum`?"), "{told}");

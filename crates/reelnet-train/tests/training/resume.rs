@@ -10,10 +10,19 @@ use crate::made;
 
 #[test]
 fn an_interrupted_run_goes_on_bit_for_bit() {
+    goes_on_bit_for_bit("precision=f32");
+}
+
+#[test]
+fn an_interrupted_run_in_bfloat16_goes_on_bit_for_bit() {
+    goes_on_bit_for_bit("precision=bf16");
+}
+
+fn goes_on_bit_for_bit(precision: &str) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let root = folder.path();
     made::write_data(root, 8);
-    let recipe = made::recipe(&[]);
+    let recipe = made::recipe(&[precision]);
     let (ending, records) = made::run(&recipe, &made::options(root, "whole"));
     assert!(matches!(ending, Ok(Ending::Finished { .. })), "{ending:?}");
     let steps = records.iter().filter(|record| matches!(record, Record::Step { .. })).count();
@@ -56,6 +65,12 @@ fn only_the_same_run_goes_on() {
     assert!(matches!(made::run(&recipe, &resumed).0, Err(TrainError::NothingToResume { .. })));
     made::run(&recipe, &made::options(root, "run")).0.expect("it trains");
     assert!(matches!(made::run(&recipe, &made::options(root, "run")).0, Err(TrainError::Taken { .. })));
+    // A folder from before recipes had a precision.
+    let written = root.join("run/recipe.toml");
+    let text = fs::read_to_string(&written).expect("a recipe");
+    assert!(text.contains("precision = \"f32\"\n"), "{text}");
+    fs::write(&written, text.replace("precision = \"f32\"\n", "")).expect("a file");
+    made::run(&recipe, &resumed).0.expect("it is the same");
     let other = made::recipe(&["epochs=1", "optimizer.momentum=0.8"]);
     let told = refusal(&other, &resumed);
     assert!(told.contains("optimizer.momentum = 0.9") && told.contains("0.8"), "{told}");

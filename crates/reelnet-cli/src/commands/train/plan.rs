@@ -18,6 +18,7 @@ pub(super) fn print(run: &DryRun, json: bool) -> anyhow::Result<Outcome> {
         let rows = [
             ("parameters", format!("{:.2} M", run.parameters as f64 / 1e6)),
             ("multiply-accumulates", format!("{:.3} G a clip, forward", run.macs as f64 / 1e9)),
+            ("precision", run.precision.to_string()),
             ("samples", format!("{}, {} to validate with, {} classes", run.samples, run.validation_files, run.classes)),
             ("steps", format!("{}, {} an epoch", run.steps, run.steps_per_epoch)),
             ("learning rate", format!("up to {:.4}", run.peak_rate)),

@@ -30,9 +30,9 @@ struct Means {
 impl Screen {
     pub(super) fn show(&mut self, record: &Record) {
         match record {
-            Record::Start { step, steps, samples, validation_files, classes, parameters, .. } => {
+            Record::Start { step, steps, samples, validation_files, classes, parameters, precision, .. } => {
                 say(format_args!(
-                    "{samples} samples, {validation_files} to validate with, {classes} classes; {:.2} M parameters; {steps} steps{}",
+                    "{samples} samples, {validation_files} to validate with, {classes} classes; {:.2} M parameters, {precision}; {steps} steps{}",
                     *parameters as f64 / 1e6,
                     if *step > 0 { format!(", {step} of them done") } else { String::new() }
                 ));
