@@ -155,6 +155,16 @@ impl Engine {
         self.program.watch_ranges(ranges);
     }
 
+    /// As [`Self::run_normalised`], and widens `ranges` to what the features reach. Of an engine of 32-bit floats.
+    ///
+    /// # Panics
+    /// If it is of other numbers, or there are not as many numbers as the clips have.
+    pub fn run_watching_ranges(&mut self, clips: &[f32], ranges: &mut Ranges) {
+        assert!(self.spec.precision == Precision::F32, "ranges are those of floats");
+        self.program.set_features(clips);
+        self.program.watch_ranges(ranges);
+    }
+
     /// How long each operation takes, the best of `rounds`, in the order in which they run.
     pub fn profile(&mut self, rounds: usize) -> Vec<OperationTime> {
         self.program.profile(rounds)
