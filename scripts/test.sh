@@ -14,11 +14,13 @@ step cargo doc --workspace --no-deps --locked --quiet
 export PROPTEST_RNG_SEED="${PROPTEST_RNG_SEED:-20261124}"
 # Benches are run once, as tests.
 step cargo test --workspace --locked --quiet
-# The same answers from kernels and engines for smaller processors.
-DNNL_MAX_CPU_ISA=AVX2 step cargo test -p reelnet-kernels -p reelnet-infer --locked --quiet
+# The same answers from kernels and engines for smaller processors. The whole workspace is named, so that nothing is compiled anew.
+DNNL_MAX_CPU_ISA=AVX2 step cargo test --workspace --locked --quiet \
+  --test conv --test features --test fused --test onednn --test engine
 # The same answers without oneDNN, from burn's own operations.
-step cargo test -p reelnet-kernels -p reelnet-models -p reelnet-infer -p reelnet-tests --no-default-features --locked --quiet -- \
-  --skip tag:: --skip scripts::
+step cargo test --workspace --no-default-features --locked --quiet \
+  --lib --test conv --test features --test fused --test onednn --test counts --test modes --test engine --test it \
+  -- --skip tag:: --skip scripts:: --skip calibrate::
 # The build scripts of burn's CUDA backend download a compiler unless they think that they build documentation; types need none.
 DOCS_RS=1 step cargo check -p reelnet-cli --features cuda --locked --quiet
 echo
