@@ -1,7 +1,7 @@
 //! `reelnet train` from the outside: from a recipe to a bundle that tags, killed and gone on with, on a disk that is full.
 
 use std::fs;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -52,43 +52,90 @@ fn words<'words>(run: &'words str, more: &[&'words str]) -> Vec<&'words str> {
     [&TRAIN[..], &[run], more].concat()
 }
 
+/// Kills of the test below.
+const KILLS: usize = 10;
+
+/// SIGKILL at random moments: while data are read, in a step, in the middle of a checkpoint. `REELNET_TEST_SEED` repeats a run's
+/// draws, though not the moments that the machine makes of them.
 #[test]
-fn a_killed_run_goes_on_to_the_same_bundle_and_it_tags() {
+fn a_run_that_is_killed_ten_times_goes_on_to_the_same_bundle_and_it_tags() {
     let sandbox = sandbox();
     prepare(&sandbox);
-    let whole = sandbox.run(words("whole", &["--workers", "1"])).expect_code(0);
+    let long = ["--set", "epochs=12", "--set", "validation.every_epochs=3.0"];
+    let one_worker = [&long[..], &["--workers", "1"]].concat();
+    let whole = sandbox.run(words("whole", &one_worker)).expect_code(0);
     assert!(whole.stderr.contains("32 samples, 4 to validate with, 2 classes"), "{}", whole.stderr);
     assert!(whole.stderr.contains("made `whole/bundle`"), "{}", whole.stderr);
-
     let steps = |run: &str| {
         let journal = fs::read_to_string(sandbox.path(run).join("journal.jsonl")).unwrap_or_default();
         journal.matches("\"event\":\"step\"").count()
     };
-    assert_eq!(steps("whole"), 16);
-    let mut more: &[&str] = &["--workers", "4"];
-    for seen in [1, 4, 5] {
-        let before = steps("killed");
-        let mut child =
-            sandbox.command(words("killed", more)).stderr(Stdio::null()).spawn().expect("the command starts");
+    assert_eq!(steps("whole"), 48);
+
+    let seed = std::env::var("REELNET_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
+    let mut draws = Draws(seed);
+    let mut runs = vec!["killed 0".to_owned()];
+    let (mut kills, mut workers) = (0, ["4", "1"].into_iter().cycle());
+    while kills < KILLS {
+        let run = runs.last().expect("there is one").clone();
+        let seen = steps(&run) + draws.below(6);
+        let mut child = start(&sandbox, &run, &long, workers.next().expect("they are endless"));
         let patience = Instant::now();
-        while steps("killed") < before + seen && child.try_wait().expect("the child can be asked").is_none() {
+        let is_over = |child: &mut Child| child.try_wait().expect("the child can be asked").is_some();
+        while steps(&run) < seen && !is_over(&mut child) {
             assert!(patience.elapsed() < Duration::from_mins(2), "no step was taken");
             sleep(Duration::from_millis(2));
         }
-        // SIGKILL, wherever it is: in a step, or in the middle of a checkpoint.
+        sleep(Duration::from_millis(draws.below(120) as u64));
+        if is_over(&mut child) {
+            // Faster than its killer: the rest is for another run.
+            runs.push(format!("killed {}", runs.len()));
+            continue;
+        }
         child.kill().expect("it can be killed");
         child.wait().expect("it ends");
-        more = &["--resume", "--workers", "1"];
+        kills += 1;
     }
-    sandbox.run(words("killed", more)).expect_code(0);
     let weights = |run: &str| fs::read(sandbox.path(run).join("bundle/weights.safetensors")).expect("weights");
-    assert!(weights("whole") == weights("killed"), "the weights are others");
+    for run in &runs {
+        let ended = start(&sandbox, run, &long, "1").wait_with_output().expect("it ends");
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "REELNET_TEST_SEED={seed}: {told}");
+        assert!(weights("whole") == weights(run), "the weights are others; REELNET_TEST_SEED={seed}");
+        let left = fs::read_dir(sandbox.path(run).join("checkpoints")).expect("checkpoints").flatten();
+        let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
+        assert!(left.iter().all(|name| name.to_string_lossy().starts_with("step-")), "{left:?}");
+    }
 
-    let rows = sandbox.run(["tag", "data/validation", "--model", "killed/bundle", "--format", "csv", "--top", "1"]);
+    let model = format!("{}/bundle", runs[0]);
+    let rows = sandbox.run(["tag", "data/validation", "--model", &model, "--format", "csv", "--top", "1"]);
     let rows = rows.expect_code(0).stdout;
     for class in ["left", "right"] {
         let row = rows.lines().find(|row| row.contains(&format!("{class}/00.pgm"))).expect("a row");
         assert!(row.contains(&format!("tagged,1,{class},")), "{row}");
+    }
+}
+
+/// Begins a run, or goes on with it if it has been begun.
+fn start(sandbox: &Sandbox, run: &str, more: &[&str], workers: &str) -> Child {
+    let more = [more, &["--workers", workers]].concat();
+    let mut words = words(run, &more);
+    if sandbox.path(run).join("recipe.toml").exists() {
+        words.push("--resume");
+    }
+    sandbox.command(words).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the command starts")
+}
+
+/// Numbers that nobody has to guess: `SplitMix64`.
+struct Draws(u64);
+
+impl Draws {
+    fn below(&mut self, count: u64) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((mixed ^ (mixed >> 31)) % count).expect("a small number")
     }
 }
 

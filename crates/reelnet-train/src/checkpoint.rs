@@ -13,6 +13,8 @@ use crate::error::TrainError;
 const FORMAT: u32 = 1;
 const PROGRESS: &str = "checkpoint.json";
 const TENSORS: &str = "tensors.safetensors";
+/// What the names of files and folders begin with that are not whole yet.
+pub(crate) const UNFINISHED: &str = ".writing-";
 
 /// A moment of a run.
 #[derive(Debug)]
@@ -87,14 +89,14 @@ impl Checkpoint {
         let failed = |source| TrainError::Write { path: path.to_owned(), source };
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::create_dir_all(parent).map_err(failed)?;
-        let temporary = tempfile::Builder::new().prefix(".writing-").tempdir_in(parent).map_err(failed)?;
+        let temporary = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(parent).map_err(failed)?;
         self.tensors().write(&temporary.path().join(TENSORS)).map_err(|error| match error.kind {
             reelnet_models::weights::WeightsErrorKind::Io(source) => failed(source),
             kind => TrainError::Checkpoint { path: path.to_owned(), what: kind.to_string() },
         })?;
         let text = serde_json::to_string_pretty(&self.progress).expect("progress has no keys that are not words");
         write_synced(&temporary.path().join(PROGRESS), text.as_bytes()).map_err(failed)?;
-        share(temporary.path()).map_err(failed)?;
+        share(temporary.path(), 0o755).map_err(failed)?;
         fs::rename(temporary.path(), path).map_err(failed)?;
         // What was renamed is no longer there to be removed.
         let _ = temporary.keep();
@@ -168,15 +170,29 @@ pub(crate) fn prune(folder: &Path, keep: usize, best: Option<u64>) -> Result<(),
     Ok(())
 }
 
+/// Removes what a run that was killed while it wrote has left. Nobody else may write there.
+pub(crate) fn sweep(folder: &Path) -> Result<(), TrainError> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for path in entries.filter(is_unfinished).map(|entry| entry.path()) {
+        fs::remove_dir_all(&path).map_err(|source| TrainError::Write { path, source })?;
+    }
+    Ok(())
+}
+
+/// Whether it was being written when somebody was killed.
+pub(crate) fn is_unfinished(entry: &fs::DirEntry) -> bool {
+    entry.file_name().to_string_lossy().starts_with(UNFINISHED)
+}
+
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
 
-/// Temporary folders are private; a checkpoint is as readable as the folder it lies in.
-fn share(folder: &Path) -> io::Result<()> {
+/// Temporary files and folders are private; what they become is as readable as the folder it lies in, within `mode`.
+pub(crate) fn share(path: &Path, mode: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    let parent = fs::metadata(folder.parent().unwrap_or(Path::new(".")))?.permissions().mode();
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o700 | (parent & 0o055)))
+    let parent = fs::metadata(path.parent().unwrap_or(Path::new(".")))?.permissions().mode();
+    fs::set_permissions(path, fs::Permissions::from_mode(mode & (0o700 | parent)))
 }

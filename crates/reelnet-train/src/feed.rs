@@ -2,13 +2,19 @@
 //!
 //! A position counts samples from the start of the run. What is at a position depends on the seed and the data alone.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use reelnet_clips::{Clip, ClipSpec, Loader, LoaderOptions, PastEnd, Request, Seed, Wanted, plan, shuffled};
+use ndarray::Array5;
+use reelnet_clips::{Cancelled, Clip, ClipSpec, Loader, LoaderOptions, PastEnd, Request, Seed, Wanted, plan};
 
 use crate::augment::Augmenter;
 use crate::data::{DataSet, EmptySpan, plans_within};
+use crate::error::TrainError;
+use crate::order::Order;
 use crate::recipe::Recipe;
+use crate::start::{self, Sets};
+use crate::state::Taken;
 
 /// What comes with the clips of a sample.
 #[derive(Clone, Debug)]
@@ -35,33 +41,47 @@ pub(crate) fn feed(recipe: &Recipe, data: &Arc<DataSet>, augmenter: Augmenter, o
     })
 }
 
+/// The clips of every step of a run, for whoever wants to see or time them and not to train.
+pub struct Batches {
+    loader: Loader<Fed>,
+    size: usize,
+}
+
+impl Batches {
+    /// Opens a recipe's training data.
+    ///
+    /// # Errors
+    /// As [`train`](crate::train) before its first step.
+    pub fn open(recipe: &Recipe, data_root: &Path, options: &LoaderOptions) -> Result<Self, TrainError> {
+        let Sets { training, .. } = start::data(recipe, data_root)?;
+        let augmenter = start::augmenter(recipe, &training)?;
+        let mut options = options.clone();
+        options.items_ahead = items_ahead(&options, recipe);
+        Ok(Self { loader: feed(recipe, &Arc::new(training), augmenter, &options), size: recipe.batch.size })
+    }
+}
+
+impl Iterator for Batches {
+    /// `[clips, frames, side, side, 3]`, before any mixing; samples that cannot be used are missing.
+    type Item = Result<Array5<u8>, Cancelled>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let samples: Result<Vec<_>, _> = self.loader.by_ref().take(self.size).collect();
+        match samples {
+            Ok(samples) if samples.is_empty() => None,
+            samples => Some(samples.map(|samples| Taken::sort(samples).0.into_clips())),
+        }
+    }
+}
+
+/// Two batches are loaded ahead, if the options allow no more than that.
+pub(crate) fn items_ahead(options: &LoaderOptions, recipe: &Recipe) -> usize {
+    options.items_ahead.max(2 * recipe.batch.size)
+}
+
 /// Steps of an epoch; what does not fill a batch is left for another epoch's order.
 pub(crate) fn steps_per_epoch(samples: usize, batch: usize) -> u64 {
     (samples / batch) as u64
-}
-
-/// Which sample is at which position.
-#[derive(Debug)]
-struct Order {
-    samples: usize,
-    /// Positions of an epoch.
-    used: u64,
-    seed: u64,
-    /// The order of one epoch.
-    current: Option<(u64, Vec<usize>)>,
-}
-
-impl Order {
-    /// The epoch and the sample at a position.
-    fn at(&mut self, position: u64) -> (u64, usize) {
-        let epoch = position / self.used;
-        if self.current.as_ref().is_none_or(|(current, _)| *current != epoch) {
-            self.current = Some((epoch, shuffled(self.samples, self.seed, epoch)));
-        }
-        let (_, order) = self.current.as_ref().expect("it was just made");
-        let place = usize::try_from(position % self.used).expect("an epoch is in memory");
-        (epoch, order[place])
-    }
 }
 
 /// The requests of a whole run.
@@ -78,7 +98,7 @@ impl Requests {
     fn new(recipe: &Recipe, data: Arc<DataSet>, augmenter: Arc<Augmenter>) -> Self {
         let used = steps_per_epoch(data.samples.len(), recipe.batch.size) * recipe.batch.size as u64;
         Self {
-            order: Order { samples: data.samples.len(), used, seed: recipe.seed, current: None },
+            order: Order::new(recipe, &data, used),
             spec: ClipSpec { frames: recipe.clip.frames, frame_step: recipe.clip.frame_step, past_end: PastEnd::Loop },
             data,
             augmenter,
@@ -97,7 +117,7 @@ impl Iterator for Requests {
         }
         let (epoch, sample) = self.order.at(self.next);
         self.next += 1;
-        let seed = Seed { run: self.order.seed, epoch, sample: sample as u64 };
+        let seed = Seed { run: self.order.seed(), epoch, sample: sample as u64 };
         let of_data = &self.data.samples[sample];
         let labels = of_data.labels().into_iter().map(|label| self.augmenter.label(label, seed)).collect();
         let (spec, span, augmenter) = (self.spec.clone(), of_data.span, Arc::clone(&self.augmenter));
@@ -112,29 +132,5 @@ impl Iterator for Requests {
     fn nth(&mut self, skipped: usize) -> Option<Request<Fed>> {
         self.next = self.next.saturating_add(skipped as u64);
         self.next()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_epoch_has_its_own_order_wherever_it_is_asked() {
-        let order = || Order { samples: 10, used: 8, seed: 3, current: None };
-        let mut whole = order();
-        let all: Vec<(u64, usize)> = (0..24).map(|position| whole.at(position)).collect();
-        for (position, expected) in all.iter().enumerate().rev() {
-            assert_eq!(order().at(position as u64), *expected);
-        }
-        let epoch = |number: u64| -> Vec<usize> {
-            all.iter().filter(|(epoch, _)| *epoch == number).map(|(_, sample)| *sample).collect()
-        };
-        assert_eq!(epoch(0), shuffled(10, 3, 0)[..8]);
-        assert_ne!(epoch(0), epoch(1));
-        let mut once = epoch(2);
-        once.sort_unstable();
-        once.dedup();
-        assert_eq!(once.len(), 8);
     }
 }

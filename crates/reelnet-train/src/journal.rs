@@ -2,7 +2,7 @@
 //! goes on from a checkpoint says so, and tells the steps after it again.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use reelnet_models::forward::Precision;
@@ -140,16 +140,19 @@ impl Journal {
     /// Opens a journal to write at its end.
     pub(crate) fn open(path: &Path) -> Result<Self, TrainError> {
         let failed = |source| TrainError::Write { path: path.to_owned(), source };
-        let file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
+        let file = OpenOptions::new().create(true).append(true).read(true).open(path).map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { file, path: path.to_owned() }),
-            Err(TryLockError::WouldBlock) => Err(TrainError::Busy { path: path.to_owned() }),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(TrainError::Busy { path: path.to_owned() }),
             // A file system without locks.
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
-                Ok(Self { file, path: path.to_owned() })
-            }
-            Err(TryLockError::Error(error)) => Err(failed(error)),
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
+        // A line that a crash or a full disk cut short stays alone.
+        if !ends_in_line(&file).map_err(failed)? {
+            (&file).write_all(b"\n").map_err(failed)?;
+        }
+        Ok(Self { file, path: path.to_owned() })
     }
 
     /// Writes a line.
@@ -157,5 +160,36 @@ impl Journal {
         let mut line = serde_json::to_string(record).expect("a record has no keys that are not words");
         line.push('\n');
         self.file.write_all(line.as_bytes()).map_err(|source| TrainError::Write { path: self.path.clone(), source })
+    }
+}
+
+fn ends_in_line(mut file: &File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_was_cut_short_stays_alone() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("journal.jsonl");
+        std::fs::write(&path, "{\"event\":\"interrupted\",\"step\":3}\n{\"event\":\"st").expect("a file");
+        for step in [3, 4] {
+            Journal::open(&path)
+                .and_then(|mut journal| journal.write(&Record::Interrupted { step }))
+                .expect("a journal");
+        }
+        let text = std::fs::read_to_string(&path).expect("a journal");
+        let lines: Vec<&str> = text.lines().collect();
+        let told = |step| format!("{{\"event\":\"interrupted\",\"step\":{step}}}");
+        assert_eq!(lines, [&told(3), "{\"event\":\"st", &told(3), &told(4)]);
     }
 }

@@ -1,17 +1,19 @@
-//! The folder of a run: its recipe, its journal, its checkpoints, and in the end its bundle and its report.
+//! The folder of a run: its recipe, its journal, its checkpoints, its curves, and in the end its bundle and its report.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use crate::checkpoint;
+use crate::checkpoint::{self, UNFINISHED, is_unfinished};
 use crate::error::TrainError;
 use crate::recipe::Recipe;
 
 const RECIPE: &str = "recipe.toml";
 const JOURNAL: &str = "journal.jsonl";
 const CHECKPOINTS: &str = "checkpoints";
+const EVENTS: &str = "tensorboard";
 const BUNDLE: &str = "bundle";
 const REPORT: &str = "report.html";
 
@@ -22,14 +24,21 @@ pub(crate) struct RunFolder {
 }
 
 impl RunFolder {
-    /// Begins a run in a folder that is new or empty.
+    /// Begins a run in a folder that is new or empty. A folder with a recipe is a run; who is killed before it is
+    /// there can begin again.
     pub(crate) fn begin(path: &Path, recipe: &Recipe) -> Result<Self, TrainError> {
         let failed = |source| TrainError::Write { path: path.to_owned(), source };
-        if fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()) {
+        let holds_something =
+            |mut entries: fs::ReadDir| entries.any(|entry| !entry.is_ok_and(|entry| is_unfinished(&entry)));
+        if fs::read_dir(path).is_ok_and(holds_something) {
             return Err(TrainError::Taken { path: path.to_owned() });
         }
-        fs::create_dir_all(path.join(CHECKPOINTS)).map_err(failed)?;
-        fs::write(path.join(RECIPE), recipe.to_text()).map_err(failed)?;
+        fs::create_dir_all(path).map_err(failed)?;
+        let mut temporary = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(path).map_err(failed)?;
+        temporary.write_all(recipe.to_text().as_bytes()).map_err(failed)?;
+        checkpoint::share(temporary.path(), 0o644).map_err(failed)?;
+        temporary.as_file().sync_all().map_err(failed)?;
+        temporary.persist(path.join(RECIPE)).map_err(|error| failed(error.error))?;
         Ok(Self { path: path.to_owned() })
     }
 
@@ -62,6 +71,10 @@ impl RunFolder {
 
     pub(crate) fn checkpoints(&self) -> PathBuf {
         self.path.join(CHECKPOINTS)
+    }
+
+    pub(crate) fn events(&self) -> PathBuf {
+        self.path.join(EVENTS)
     }
 
     pub(crate) fn bundle(&self) -> PathBuf {

@@ -58,6 +58,11 @@ impl Taken {
         (Self { clips, labels }, bad)
     }
 
+    /// `[clips, frames, side, side, 3]`
+    pub(crate) fn into_clips(self) -> Array5<u8> {
+        self.clips
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.labels.len()
     }

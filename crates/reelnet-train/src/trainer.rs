@@ -19,6 +19,7 @@ use crate::run_folder::RunFolder;
 use crate::schedule::Schedule;
 use crate::start::{self, Sets};
 use crate::state::{State, Taken};
+use crate::tensorboard::Events;
 use crate::validation::{self, Accuracy, Unmeasured};
 
 /// What belongs to a machine and decides nothing about what is computed, but for the number of threads, which may decide in which
@@ -82,6 +83,7 @@ struct Run<'run> {
     observe: &'run mut dyn FnMut(&Record),
     folder: RunFolder,
     journal: Journal,
+    events: Events,
     data: Arc<DataSet>,
     validation: DataSet,
     schedule: Schedule,
@@ -129,6 +131,8 @@ impl<'run> Run<'run> {
             (RunFolder::begin(&options.run_folder, recipe)?, state)
         };
         let journal = Journal::open(&folder.journal())?;
+        checkpoint::sweep(&folder.checkpoints())?;
+        let events = Events::begin(&folder.events(), state.progress.step)?;
         let schedule = Schedule::new(&recipe.schedule, recipe.batch.size, steps_per_epoch, recipe.epochs);
         let data = Arc::new(data);
         let last_accuracy = None;
@@ -138,6 +142,7 @@ impl<'run> Run<'run> {
             observe,
             folder,
             journal,
+            events,
             data,
             validation,
             schedule,
@@ -291,7 +296,7 @@ impl<'run> Run<'run> {
 
     fn loader_options(&self) -> LoaderOptions {
         let mut options = LoaderOptions { workers: self.options.workers, ..LoaderOptions::default() };
-        options.items_ahead = options.items_ahead.max(2 * self.recipe.batch.size);
+        options.items_ahead = feed::items_ahead(&options, self.recipe);
         options.limits.cancel = self.options.cancel.clone();
         options
     }
@@ -331,10 +336,11 @@ impl<'run> Run<'run> {
         self.tell(&Record::BadSample { step, path, kind, reason })
     }
 
-    /// Tells journal and observer.
+    /// Tells observer, journal and event file.
     fn tell(&mut self, record: &Record) -> Result<(), TrainError> {
         (self.observe)(record);
-        self.journal.write(record)
+        self.journal.write(record)?;
+        self.events.write(record)
     }
 }
 

@@ -28,6 +28,11 @@ impl Accuracy {
         if self.files == 0 { 0.0 } else { self.top1 as f64 / self.files as f64 }
     }
 
+    /// The share of scored files whose class was among the best five; 0 without files.
+    pub fn top5_share(&self) -> f64 {
+        if self.files == 0 { 0.0 } else { self.top5 as f64 / self.files as f64 }
+    }
+
     /// The mean loss; 0 without files.
     pub fn loss(&self) -> f64 {
         if self.files == 0 { 0.0 } else { self.loss_sum / self.files as f64 }

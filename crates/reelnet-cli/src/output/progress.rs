@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use super::words::say;
 
@@ -16,6 +16,8 @@ pub(crate) struct Progress {
     what: &'static str,
     total: u64,
     last_line: Option<Instant>,
+    /// When this process began, and where.
+    begun: (Instant, u64),
 }
 
 impl Progress {
@@ -29,7 +31,7 @@ impl Progress {
         }
         bar.set_message(what);
         bar.enable_steady_tick(Duration::from_millis(500));
-        Self { bar, what, total, last_line: (!terminal).then(Instant::now) }
+        Self { bar, what, total, last_line: (!terminal).then(Instant::now), begun: (Instant::now(), 0) }
     }
 
     /// Bytes of a download.
@@ -39,6 +41,13 @@ impl Progress {
             progress.bar.set_style(style);
         }
         progress
+    }
+
+    /// So many were done before, and say nothing about how fast it goes.
+    pub(crate) fn go_on_from(&mut self, done: u64) {
+        self.bar.set_position(done);
+        self.bar.reset_eta();
+        self.begun = (Instant::now(), done);
     }
 
     /// So many are done.
@@ -57,13 +66,20 @@ impl Progress {
     pub(crate) fn tell(&mut self, done: u64, words: &str) {
         self.bar.set_position(done);
         self.bar.set_message(format!("{}  {words}", self.what));
-        let (what, total) = (self.what, self.total);
+        let (what, total, left) = (self.what, self.total, self.left(done));
         if let Some(last) = &mut self.last_line
             && last.elapsed() >= INTERVAL
         {
             *last = Instant::now();
-            say(format_args!("{done} of {total} {what}  {words}"));
+            say(format_args!("{done} of {total} {what}  {words}, {left} left"));
         }
+    }
+
+    /// The time that is left if it goes on as it went so far.
+    fn left(&self, done: u64) -> HumanDuration {
+        let (since, before) = self.begun;
+        let each = since.elapsed().as_secs_f64() / done.saturating_sub(before).max(1) as f64;
+        HumanDuration(Duration::from_secs_f64(each * self.total.saturating_sub(done) as f64))
     }
 
     /// The total turned out to be this.

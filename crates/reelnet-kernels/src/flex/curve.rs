@@ -1,4 +1,6 @@
 //! Activations, as curves that a value is on: what comes out, and what its slope becomes.
+#![expect(clippy::inline_always, reason = "a loop takes on the instructions of the function that it is inlined into")]
+#![expect(clippy::excessive_precision, reason = "constants stand as they were published")]
 
 /// An activation, written without branches so that a loop over it becomes vectors.
 pub(super) trait Curve: Copy + Send + Sync {

@@ -1,4 +1,5 @@
 //! Views of burn-flex's tensors, and fresh ones.
+#![expect(clippy::inline_always, reason = "a loop takes on the instructions of the function that it is inlined into")]
 
 use std::mem::MaybeUninit;
 

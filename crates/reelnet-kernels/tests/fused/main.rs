@@ -125,17 +125,23 @@ impl Case {
         let output_count = count(problem.output());
         let mut source = values(count(self.features), self.seed);
         if self.source == Number::U8 {
-            source.iter_mut().for_each(|value| *value = value.abs());
+            for value in &mut source {
+                *value = value.abs();
+            }
         }
         let weight = values(count(problem.weight()), self.seed + 1);
         let bias = values(self.channels_out, self.seed + 2);
         let gate = values(self.channels_out, self.seed + 3);
         let mut residual = values(output_count, self.seed + 4);
         if self.residual == Some(Number::U8) {
-            residual.iter_mut().for_each(|value| *value = value.abs());
+            for value in &mut residual {
+                *value = value.abs();
+            }
         }
         // What is a multiple of a quarter is exact in bytes too.
-        residual.iter_mut().for_each(|value| *value = (*value * 4.0).round() / 4.0);
+        for value in &mut residual {
+            *value = (*value * 4.0).round() / 4.0;
+        }
         let sums = problem.solve(&source, &weight, Some(&bias), &vec![0.0; output_count]).output;
 
         // ---- Ours ----
@@ -316,7 +322,9 @@ proptest! {
         let count = features.iter().product();
         let mut numbers = values(count, u64::from(seed));
         if number == Number::U8 {
-            numbers.iter_mut().for_each(|value| *value = value.abs());
+            for value in &mut numbers {
+                *value = value.abs();
+            }
         }
         let (output, mut pool) = (spec.output(), FusedPool::new(spec).expect("there is a kernel"));
         let source = memory(&bytes_of(&numbers, number, SOURCE_SCALE));

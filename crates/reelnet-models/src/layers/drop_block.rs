@@ -35,7 +35,9 @@ impl DropBlock {
         }
         let kept = mask.iter().filter(|&&value| value > 0.0).count();
         let scale = mask.len() as f32 / kept.max(1) as f32;
-        mask.iter_mut().for_each(|value| *value *= scale);
+        for value in &mut mask {
+            *value *= scale;
+        }
         mask
     }
 }

@@ -83,6 +83,10 @@ pub enum SourceConfig {
     Shards {
         /// The tar files, in order; a folder stands for all in it.
         paths: Vec<PathBuf>,
+        /// For disks that seek slowly: shards are trained on one after the other, in another order in each epoch, and samples
+        /// are shuffled among so many neighbours; 1 leaves them as they lie. Absent: any sample may come at any time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shuffle_window: Option<usize>,
     },
 }
 

@@ -129,6 +129,9 @@ fn check(config: &DataConfig) -> Result<(), Kind> {
     {
         return setting("data.hold_out.share", hold_out.share.to_string(), "a share above 0 and below 1, such as 0.02");
     }
+    if let SourceConfig::Shards { shuffle_window: Some(0), .. } = config.train {
+        return setting("data.train.shuffle_window", "0".to_owned(), "a number of samples, at least 1");
+    }
     if !(0.0..1.0).contains(&config.max_missing) {
         return setting("data.max_missing", config.max_missing.to_string(), "a share from 0 to below 1");
     }
@@ -143,7 +146,7 @@ fn rows(source: &SourceConfig, root: &Path, map: Option<&LabelMap>) -> Result<Ro
         SourceConfig::ImagenetValidation { images, truth, synsets } => {
             imagenet::rows(root, images, truth, synsets.as_deref())
         }
-        SourceConfig::Shards { paths } => shards::rows(root, paths),
+        SourceConfig::Shards { paths, .. } => shards::rows(root, paths),
     }
 }
 
@@ -153,7 +156,7 @@ impl SourceConfig {
         match self {
             Self::Folders { path } | Self::List { file: path, .. } | Self::Kinetics { csv: path, .. } => path.clone(),
             Self::ImagenetValidation { images, .. } => images.clone(),
-            Self::Shards { paths } => paths.first().cloned().unwrap_or_default(),
+            Self::Shards { paths, .. } => paths.first().cloned().unwrap_or_default(),
         }
     }
 }

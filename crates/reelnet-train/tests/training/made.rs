@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use reelnet_clips::CancelToken;
+use reelnet_infer::{Bundle, Labels, Manifest, Provenance};
 use reelnet_train::journal::Record;
 use reelnet_train::{Ending, Recipe, RunOptions, TrainError, train};
 
@@ -170,4 +171,14 @@ pub(crate) fn last_tensors(run_folder: &Path) -> Vec<u8> {
         .collect();
     checkpoints.sort();
     fs::read(checkpoints.last().expect("a checkpoint").join("tensors.safetensors")).expect("its tensors")
+}
+
+/// A bundle with fresh weights of the recipe's network, for a recipe that starts with one.
+pub(crate) fn write_bundle(recipe: &Recipe, path: &Path) {
+    let labels = Labels::numbered(recipe.network.classes());
+    let looks = (recipe.clip, recipe.pixels.clone());
+    let manifest =
+        Manifest::described("fresh".to_owned(), recipe.network.clone(), &labels, looks, Provenance::default());
+    let network = recipe.network.build(1, &Device::flex()).expect("a good network");
+    Bundle { manifest, network, labels }.write(path).expect("a bundle");
 }

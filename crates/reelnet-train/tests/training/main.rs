@@ -1,6 +1,7 @@
 //! Training from the outside: small runs on clips that the tests draw themselves.
 
 mod data;
+mod events;
 mod gradients;
 mod learning;
 mod made;

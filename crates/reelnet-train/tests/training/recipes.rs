@@ -3,9 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use reelnet_train::Recipe;
+use reelnet_train::journal::Record;
+use reelnet_train::recipe::Start;
+use reelnet_train::schedule::Schedule;
+use reelnet_train::{Ending, Recipe};
 
-use crate::made::RECIPE;
+use crate::made::{self, RECIPE};
 
 fn refusal(text: &str, settings: &[&str]) -> String {
     let settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
@@ -113,17 +116,172 @@ fn configs(folder: &Path) -> Vec<PathBuf> {
     recipes.chain(folders.iter().flat_map(|folder| configs(folder))).collect()
 }
 
+fn folder_of_recipes() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs")
+}
+
 #[test]
 fn every_recipe_of_the_project_is_good() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
-    let found = configs(&folder);
-    assert!(found.len() >= 17, "{found:?}");
+    let found = configs(&folder_of_recipes());
+    assert!(found.len() >= 20, "{found:?}");
+    let readme = fs::read_to_string(folder_of_recipes().join("README.md")).expect("a list of recipes");
     for path in found {
         let recipe = Recipe::read(&path, &[]).unwrap_or_else(|error| panic!("{error}"));
         let text = fs::read_to_string(&path).expect("a recipe");
         for word in ["#   data ", "#   command ", "#   expected ", "#   source "] {
             assert!(text.contains(word), "`{}` says no{}", path.display(), &word[3..]);
         }
+        let name = path.strip_prefix(folder_of_recipes()).expect("a path in the folder").display().to_string();
+        assert!(text.contains(&format!("configs/{name}")), "`{name}` has another recipe's command");
+        assert!(readme.contains(&format!("`{name}`")), "`{name}` is missing in configs/README.md");
         assert!(recipe.clip.frames >= 1);
     }
+}
+
+/// What makes a recipe small: everything that costs time, and nothing that decides which code runs. Depths are real.
+const SMALL: [(&str, &str); 20] = [
+    ("batch.size", "2"),
+    ("batch.at_once", "1"),
+    ("epochs", "1"),
+    ("network.classes", "2"),
+    ("network.width", "0.1"),
+    ("pixels.resize", "32"),
+    ("pixels.crop", "32"),
+    ("clip.frames", "4"),
+    ("clip.frame_step", "1"),
+    ("augment.crop.shorter_side", "72"),
+    ("schedule.warmup_epochs", "0"),
+    ("validation.every_epochs", "1"),
+    ("validation.clips", "1"),
+    ("checkpoint.every_steps", "100"),
+    // Where the made data lie.
+    ("data.train.path", "train"),
+    ("data.validation.path", "val"),
+    ("data.train.csv", "train.csv"),
+    ("data.train.videos", "videos"),
+    ("data.validation.csv", "validate.csv"),
+    ("data.validation.videos", "videos"),
+];
+
+/// A recipe of the project at a small size.
+fn small(path: &Path) -> Recipe {
+    let whole: toml::Table = toml::from_str(&fs::read_to_string(path).expect("a recipe")).expect("TOML");
+    let is_there = |key: &str| {
+        let mut parts = key.split('.');
+        let first = whole.get(parts.next().expect("a word"));
+        parts.fold(first, |value, part| value?.get(part)).is_some()
+    };
+    let is_image = whole["clip"]["frames"].as_integer() == Some(1);
+    let used = SMALL.iter().filter(|(key, _)| is_there(key) && !(is_image && *key == "clip.frames"));
+    let mut settings: Vec<String> = used.map(|(key, value)| format!("{key}={value}")).collect();
+    if !is_image {
+        // Without γ that start at zero, 200 layers make infinities of statistics that come from a handful of numbers.
+        settings.extend(["pixels.resize=64", "pixels.crop=64", "batch.at_once=2"].map(str::to_owned));
+    }
+    Recipe::read(path, &settings).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Two samples of each of two classes, in both forms that recipes of the project take: class folders, and the official CSV of
+/// Kinetics.
+fn write_every_form(root: &Path) {
+    fs::create_dir_all(root.join("videos")).expect("a folder");
+    for (split, list) in [("train", "train.csv"), ("val", "validate.csv")] {
+        let mut rows = "label,youtube_id,time_start,time_end,split\n".to_owned();
+        for (class, name) in made::CLASSES.into_iter().enumerate() {
+            fs::create_dir_all(root.join(split).join(name)).expect("a folder");
+            for clip in 0..2 {
+                let frames = root.join("frames").join(format!("{split}-{name}-{clip}"));
+                made::write_clip(&frames, class, 5 * clip);
+                let id = format!("{split}_{name}_{clip}");
+                // A picture is a video of one frame, and what a file holds decides what it is, whatever its name says.
+                for copy in [format!("{split}/{name}/{clip}.png"), format!("videos/{id}_000003_000013.mp4")] {
+                    fs::copy(frames.join("000.png"), root.join(copy)).expect("a copy");
+                }
+                rows += &format!("{name},{id},3,13,{split}\n");
+            }
+        }
+        fs::write(root.join(list), rows).expect("a list");
+    }
+}
+
+/// Takes a recipe's two steps, validates, and writes the bundle; gives the losses.
+fn two_steps(path: &Path, root: &Path) -> Vec<f64> {
+    let recipe = small(path);
+    let run = path.file_stem().expect("a name").to_string_lossy().into_owned();
+    let mut options = made::options(root, &run);
+    if recipe.start == Start::Bundle {
+        let bundle = root.join(format!("{run}, first"));
+        made::write_bundle(&recipe, &bundle);
+        options.start_from = Some(bundle);
+    }
+    let (ending, records) = made::run(&recipe, &options);
+    assert!(matches!(ending, Ok(Ending::Finished { .. })), "`{}`: {ending:?}", path.display());
+    records.iter().filter_map(|record| if let Record::Step { loss, .. } = record { *loss } else { None }).collect()
+}
+
+/// All recipes of a folder that holds some, trained for two steps each.
+fn take_two_steps(folder: &str) {
+    let data = tempfile::tempdir().expect("a temporary folder");
+    write_every_form(data.path());
+    let found = configs(&folder_of_recipes().join(folder));
+    assert!(!found.is_empty());
+    for path in found {
+        let losses = two_steps(&path, data.path());
+        assert_eq!(losses.len(), 2, "`{}`", path.display());
+        // A network that knows nothing loses the logarithm of two; what random features and dropout make of it is near.
+        assert!(losses.iter().all(|loss| (0.1..4.0).contains(loss)), "`{}`: {losses:?}", path.display());
+    }
+}
+
+#[test]
+fn every_recipe_of_images_takes_two_steps() {
+    take_two_steps("imagenet");
+}
+
+#[test]
+fn every_recipe_of_kinetics_takes_two_steps() {
+    take_two_steps("kinetics-400");
+}
+
+#[test]
+fn every_small_recipe_takes_two_steps() {
+    let others = fs::read_dir(folder_of_recipes()).expect("recipes").map(|entry| entry.expect("an entry").file_name());
+    for folder in others.filter_map(|name| name.into_string().ok()) {
+        if !["imagenet", "kinetics-400", "README.md"].contains(&folder.as_str()) {
+            take_two_steps(&folder);
+        }
+    }
+}
+
+/// Steps of an epoch of ImageNet (1,281,167 images) and of Kinetics-400 (215,570 videos, as the Model Garden counts them).
+#[test]
+fn the_recipes_have_the_published_schedules() {
+    let schedule = |name: &str, samples: usize| {
+        let recipe = Recipe::read(&folder_of_recipes().join(name), &[]).unwrap_or_else(|error| panic!("{error}"));
+        Schedule::new(&recipe.schedule, recipe.batch.size, (samples / recipe.batch.size) as u64, recipe.epochs)
+    };
+    let near = |rate: f64, expected: f64| assert!((rate - expected).abs() < 1e-6, "{rate} is {expected}");
+
+    // resnet_rs of tensorflow/models: 109,200 steps, 1,560 of warm-up to 1.6, a cosine that counts from the first step.
+    let images = schedule("imagenet/resnet-rs-50-160.toml", 1_281_167);
+    assert_eq!(images.steps(), 109_200);
+    near(images.learning_rate(0), 0.0);
+    near(images.learning_rate(1560), 1.599_194_4);
+    near(images.learning_rate(109_199), 3.3e-10);
+    near(images.learning_rate(109_200), 0.0);
+
+    // imagenet_resnet50_tpu.yaml: 28,080 steps, 1.6 until 9,360, then a tenth, and again at 18,720 and 24,960.
+    let plain = schedule("imagenet/resnet-50-224.toml", 1_281_167);
+    assert_eq!(plain.steps(), 28_080);
+    let rates = [780, 1560, 9359, 9360, 18_719, 18_720, 24_960, 28_079].map(|step| plain.learning_rate(step));
+    for (rate, expected) in rates.into_iter().zip([0.8, 1.6, 1.6, 0.16, 0.16, 0.016, 0.0016, 0.0016]) {
+        near(rate, expected);
+    }
+
+    // k400_resnet3drs_50_tpu.yaml: 1,050 steps of warm-up to 0.8; it says 73,682 steps where 350 epochs of 210 are 73,500.
+    let clips = schedule("kinetics-400/resnet3d-rs-50.toml", 215_570);
+    assert_eq!(clips.steps(), 73_500);
+    near(clips.learning_rate(0), 0.0);
+    near(clips.learning_rate(1050), 0.8 * 0.5 * (1.0 + (std::f64::consts::PI / 70.0).cos()));
+    near(clips.learning_rate(73_500), 0.0);
 }

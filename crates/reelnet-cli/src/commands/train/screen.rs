@@ -37,7 +37,7 @@ impl Screen {
                     if *step > 0 { format!(", {step} of them done") } else { String::new() }
                 ));
                 let mut progress = Progress::of(*steps, "steps");
-                progress.set(*step);
+                progress.go_on_from(*step);
                 self.progress = Some(progress);
             }
             Record::Findings { set, findings } => self.line(&found(set, findings)),

@@ -22,11 +22,7 @@ impl Affine {
     }
 
     /// For each pixel of a frame the number of the one that it comes from; `height * width` for none.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "places within the frame are small and not negative"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "a frame has less than 2^32 pixels")]
     #[expect(clippy::many_single_char_names, reason = "as everybody writes an affine map")]
     fn sources(&self, [height, width]: [usize; 2]) -> Vec<u32> {
         let [a, b, c, d, e, f] = self.0;
@@ -40,12 +36,19 @@ impl Affine {
                 let [from_x, from_y] = [a * x + b * y + c, d * x + e * y + f];
                 // Rounds half away from zero, so -0.5 is outside, and the last place ends before a half too.
                 let is_within = -0.5 < from_x && from_x < right && -0.5 < from_y && from_y < bottom;
-                let [column, row] = [from_x, from_y].map(|place| place.round() as u32);
+                let [column, row] = [from_x, from_y].map(nearest);
                 if is_within { row * width as u32 + column } else { nowhere }
             }));
         }
         sources
     }
+}
+
+/// Rounds half up, for places above -0.5. `f32::round` is a call into a library on x86-64 without SSE 4.1, which is what is built for.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "places within the frame are small")]
+fn nearest(place: f32) -> u32 {
+    let whole = place as u32;
+    whole.wrapping_add(u32::from(place - whole as f32 >= 0.5))
 }
 
 pub(super) fn warp(clip: &mut Array4<u8>, affine: &Affine) {
