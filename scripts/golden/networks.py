@@ -7,7 +7,7 @@ Two topologies, both taking `[batch, 3, frames, height, width]`:
 - `Inflated` is timm's 2D ResNet-RS with a time axis: four stem convolutions, average-pooled shortcuts,
   symmetric padding.
 
-Parameter names follow timm's. Only evaluation is implemented: no dropout, no stochastic depth.
+Parameter names follow timm's. There is no dropout and no stochastic depth. `scale` multiplies all widths.
 Run `python networks.py` to print parameter counts and to check `Inflated` against timm's 2D network on a
 still clip, with temporal kernels that see the middle frame only.
 """
@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-REPEATS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3), 200: (3, 24, 36, 3)}
+REPEATS = {26: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3), 200: (3, 24, 36, 3)}
 WIDTHS = (64, 128, 256, 512)
 SPATIAL_STRIDES = (1, 2, 2, 2)
 TEMPORAL_KERNELS = (1, 1, 3, 3)  # of the first convolution in every block of a group
@@ -130,22 +130,22 @@ def pooled_shortcut(channels_in: int, channels_out: int, stride: int) -> nn.Modu
 class ResNetRs3d(nn.Module):
     """What the two topologies share: the order of things, and the names."""
 
-    def __init__(self, depth: int, classes: int, conv, maxpool: nn.Module, shortcut, gated: bool) -> None:
+    def __init__(self, depth: int, classes: int, conv, maxpool: nn.Module, shortcut, gated: bool, scale: float = 1.0) -> None:
         super().__init__()
         k = STEM_TEMPORAL_KERNEL
+        half, channels = round(32 * scale), round(64 * scale)
         self.conv1 = nn.Sequential(
-            conv(3, 32, (k, 3, 3), (2, 2, 2)), norm(32), nn.ReLU(),
-            conv(32, 32, (1, 3, 3)), norm(32), nn.ReLU(),
-            conv(32, 64, (1, 3, 3)),
+            conv(3, half, (k, 3, 3), (2, 2, 2)), norm(half), nn.ReLU(),
+            conv(half, half, (1, 3, 3)), norm(half), nn.ReLU(),
+            conv(half, channels, (1, 3, 3)),
         )  # fmt: skip
-        self.bn1 = norm(64)
+        self.bn1 = norm(channels)
         self.maxpool = maxpool
 
-        channels = 64
         for group, repeats in enumerate(REPEATS[depth]):
             blocks = []
             for block in range(repeats):
-                width, first = WIDTHS[group], block == 0
+                width, first = round(WIDTHS[group] * scale), block == 0
                 stride = SPATIAL_STRIDES[group] if first else 1
                 downsample = shortcut(channels, width * EXPANSION, stride) if first else nn.Identity()
                 last = block == repeats - 1
@@ -168,9 +168,10 @@ class ModelGarden(ResNetRs3d):
 
 
 class Inflated(ResNetRs3d):
-    def __init__(self, depth: int = 50, classes: int = 400) -> None:
-        fourth = nn.Sequential(conv_symmetric(64, 64, (1, 3, 3), (1, 2, 2)), norm(64), nn.ReLU())
-        super().__init__(depth, classes, conv_symmetric, fourth, pooled_shortcut, gated=False)
+    def __init__(self, depth: int = 50, classes: int = 400, scale: float = 1.0) -> None:
+        stem = round(64 * scale)
+        fourth = nn.Sequential(conv_symmetric(stem, stem, (1, 3, 3), (1, 2, 2)), norm(stem), nn.ReLU())
+        super().__init__(depth, classes, conv_symmetric, fourth, pooled_shortcut, gated=False, scale=scale)
 
 
 # ---- Checks ----

@@ -6,6 +6,7 @@ mod calibrate;
 mod check_data;
 mod frames;
 mod golden;
+mod golden_step;
 mod hub;
 mod inflate;
 mod isolate;

@@ -29,7 +29,7 @@ impl GradientSum {
     }
 
     /// The gradients, scaled down together where their norm, which is this one, is more than `limit`.
-    pub(crate) fn clipped(self, norm: f64, limit: Option<f64>) -> Named {
+    pub fn clipped(self, norm: f64, limit: Option<f64>) -> Named {
         match limit.filter(|&limit| norm > limit) {
             Some(limit) => self.0.into_iter().map(|(name, gradient)| (name, gradient * (limit / norm))).collect(),
             None => self.0,
