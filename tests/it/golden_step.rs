@@ -104,8 +104,7 @@ fn backward(golden: &GoldenStep, network: &Network, device: &Device) -> (Vec<f64
     let clips = Tensor::from_data(TensorData::new(formula::values("input", &shape), shape), device);
     let labels: Vec<[usize; 1]> = golden.list("labels").into_iter().map(|label| [label]).collect();
     let classes = network.config().classes();
-    let (targets, _) =
-        smoothed(one_hot(&labels, classes), golden.setting("label_smoothing")).into_raw_vec_and_offset();
+    let (targets, _) = smoothed(one_hot(&labels, classes), golden.setting("label_smoothing")).into_raw_vec_and_offset();
     let targets = Tensor::from_data(TensorData::new(targets, [labels.len(), classes]), device);
     let mut pass = ForwardPass::new(Mode::training(0, golden.setting("bn_update_rate")));
     let logits = network.forward_with(&mut pass, clips).expect("the clips fit");
@@ -159,7 +158,10 @@ fn check_gradient(golden: &GoldenStep, name: &str, found: &[f64]) {
     assert!(difference <= tolerance, "the gradient of {name} has the norm {found_norm:e}, expected {norm:e}");
     let samples = spread(found, of("gradient").len());
     let difference = apart(&samples, of("gradient")) / norm;
-    assert!(difference <= tolerance, "the gradient of {name} differs by {difference:.1e} of its norm, expected {tolerance:.1e}");
+    assert!(
+        difference <= tolerance,
+        "the gradient of {name} differs by {difference:.1e} of its norm, expected {tolerance:.1e}"
+    );
 }
 
 fn check_statistics(golden: &GoldenStep, network: &Network) {

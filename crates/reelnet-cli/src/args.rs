@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+mod bench;
 mod training;
 
 use std::path::PathBuf;
@@ -8,6 +9,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use reelnet_clips::Resize;
 
 use crate::device::DeviceChoice;
+pub(crate) use bench::{
+    BackendArg, BenchCommand, DataBenchArgs, ForwardBenchArgs, PrecisionArg, StepBenchArgs, StepPrecisionArg, WorkArgs,
+};
 pub(crate) use training::{DataCommand, InspectArgs, TrainArgs};
 
 /// Train video classifiers, measure them honestly, tag the videos that you own.
@@ -44,6 +48,9 @@ pub(crate) enum Command {
     Data(DataCommand),
     /// Train a network by a recipe, from a data set to a bundle
     Train(TrainArgs),
+    /// Measure this machine: forward passes, training steps, loading
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// Published weights
     #[command(subcommand)]
     Model(ModelCommand),

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Cli, Command, DataCommand, ModelCommand};
+use crate::args::{BenchCommand, Cli, Command, DataCommand, ModelCommand};
 use crate::exit::Outcome;
 
 /// Runs the command line of this process.
@@ -33,6 +33,9 @@ pub fn main() -> ExitCode {
         Command::Forward(args) => commands::forward::forward(&args),
         Command::Data(DataCommand::Inspect(args)) => commands::inspect::inspect_data(&args),
         Command::Train(args) => commands::train::train(&args),
+        Command::Bench(BenchCommand::Forward(args)) => commands::bench::bench_forward(&args),
+        Command::Bench(BenchCommand::Step(args)) => commands::bench::bench_step(&args),
+        Command::Bench(BenchCommand::Data(args)) => commands::bench::bench_data(&args),
         Command::Model(ModelCommand::Pull(args)) => commands::pull::pull(&args),
         Command::Model(ModelCommand::Calibrate(args)) => commands::calibrate::calibrate(&args),
         Command::Doctor(args) => commands::doctor::doctor(&args),

@@ -7,6 +7,7 @@
 //! This crate knows no gradients, no optimisers and no terminal.
 
 mod batch;
+pub mod bench;
 mod bundle;
 pub mod calibration;
 mod classifier;

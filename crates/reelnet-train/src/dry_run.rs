@@ -1,10 +1,10 @@
 //! What a run would be: its size, its schedule, and what a step takes here.
 
-use std::fs;
 use std::sync::Arc;
 use std::time::Instant;
 
 use reelnet_clips::LoaderOptions;
+use reelnet_infer::bench::peak_memory;
 use reelnet_models::forward::Precision;
 use serde::Serialize;
 
@@ -102,12 +102,4 @@ pub fn dry_run(recipe: &Recipe, options: &RunOptions) -> Result<DryRun, TrainErr
         peak_memory: peak_memory(),
         bad: bad.iter().map(ToString::to_string).collect(),
     })
-}
-
-/// Linux's high-water mark of this process.
-fn peak_memory() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes << 10)
 }

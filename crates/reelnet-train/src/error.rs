@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use reelnet_clips::ClipError;
 use reelnet_infer::{BundleError, ScoreError};
 use reelnet_models::ConfigError;
 use reelnet_models::weights::WeightsError;
@@ -36,6 +37,9 @@ pub enum TrainError {
     /// Scores in validation.
     #[error(transparent)]
     Score(#[from] ScoreError),
+    /// Not one file could be used; this is the last.
+    #[error("not one file could be used; the last one: {0}")]
+    Unusable(ClipError),
     /// Network and data have not the same classes.
     #[error("the recipe's network has {network} classes, and the data {data}; set network.classes to {data}")]
     Classes {

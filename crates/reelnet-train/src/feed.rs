@@ -25,6 +25,16 @@ pub(crate) struct Fed {
 }
 
 impl Fed {
+    /// A sample that no data set knows.
+    pub(crate) fn of_class(class: usize, seed: Seed) -> Self {
+        Self { labels: vec![class], seed }
+    }
+
+    /// What its draws come from.
+    pub(crate) fn seed(&self) -> Seed {
+        self.seed
+    }
+
     /// Its place in the data set.
     pub(crate) fn sample(&self) -> usize {
         usize::try_from(self.seed.sample).expect("it was made from a place")

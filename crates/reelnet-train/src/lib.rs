@@ -7,6 +7,7 @@
 //! This crate knows no command line and prints nothing.
 
 pub mod augment;
+pub mod bench;
 pub mod checkpoint;
 mod contact_sheet;
 pub mod data;

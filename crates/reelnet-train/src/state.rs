@@ -37,6 +37,13 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
+    /// # Panics
+    /// If not every clip has its labels.
+    pub(crate) fn new(clips: Array5<u8>, labels: Vec<Vec<usize>>) -> Self {
+        assert_eq!(clips.len_of(Axis(0)), labels.len(), "every clip has its labels");
+        Self { clips, labels }
+    }
+
     /// Parts what can be used from what cannot.
     pub(crate) fn sort(samples: Vec<Loaded>) -> (Self, Vec<ClipError>) {
         let (mut frames, mut labels, mut bad) = (Vec::new(), Vec::new(), Vec::new());

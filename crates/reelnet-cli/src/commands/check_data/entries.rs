@@ -15,22 +15,22 @@ const SEPARATORS: [char; 4] = [' ', '\t', ',', ';'];
 
 /// A file to be checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) path: PathBuf,
+pub(in crate::commands) struct Entry {
+    pub(in crate::commands) path: PathBuf,
     /// What goes into the list of sound files: the line that named this one, label and all, or its path.
-    pub(super) line: String,
+    pub(in crate::commands) line: String,
 }
 
 /// All files that the words of a command line mean, and the folders that could not be read.
 #[derive(Debug, Default)]
-pub(super) struct Entries {
-    pub(super) files: Vec<Entry>,
-    pub(super) skipped: usize,
-    pub(super) unreadable: Vec<(PathBuf, String)>,
+pub(in crate::commands) struct Entries {
+    pub(in crate::commands) files: Vec<Entry>,
+    pub(in crate::commands) skipped: usize,
+    pub(in crate::commands) unreadable: Vec<(PathBuf, String)>,
 }
 
 /// Folders are searched through, text files are lists, everything else is a file to be checked.
-pub(super) fn collect(paths: &[PathBuf]) -> anyhow::Result<Entries> {
+pub(in crate::commands) fn collect(paths: &[PathBuf]) -> anyhow::Result<Entries> {
     let mut entries = Entries::default();
     for path in paths {
         if let Some(text) = read_list(path)? {

@@ -1,6 +1,6 @@
 //! `reelnet check-data`
 
-mod entries;
+pub(crate) mod entries;
 mod finding;
 mod journal;
 mod lists;

@@ -1,0 +1,46 @@
+//! `reelnet bench forward`
+
+use reelnet_infer::bench::{self, Backend, ForwardCase, Numbers, Patience};
+use reelnet_models::weights::{StateDict, WeightTensor};
+
+use super::measured::Measured;
+use super::work::Work;
+use crate::args::{BackendArg, ForwardBenchArgs, PrecisionArg};
+use crate::exit::Outcome;
+use crate::interrupt;
+use crate::output::say;
+
+pub(crate) fn bench_forward(args: &ForwardBenchArgs) -> anyhow::Result<Outcome> {
+    let cancel = interrupt::watch()?;
+    let work = Work::new(&args.work)?;
+    let (precision, numbers) = match args.precision {
+        PrecisionArg::F32 => ("f32", Numbers::F32),
+        PrecisionArg::Bf16 => ("bf16", Numbers::Bf16),
+        PrecisionArg::Int8 => ("int8", Numbers::Int8),
+    };
+    let backend = args.backend.map(|backend| match backend {
+        BackendArg::Engine => Backend::Engine,
+        BackendArg::Burn => Backend::Burn,
+    });
+    let case = ForwardCase { shape: work.shape, numbers, threads: work.threads, backend };
+    let patience = Patience { seconds: args.work.seconds, cancel };
+    let Some(found) = bench::bench_forward(&work.network, &case, &work.clips, &patience)? else {
+        return Ok(Outcome::Interrupted);
+    };
+    if let Some(error) = &found.engine_error {
+        say(format_args!("burn computes: {error}"));
+    }
+    if let Some(path) = &args.output {
+        let classes = found.logits.len() / work.shape[0];
+        let mut output = StateDict::new();
+        output.insert("logits", WeightTensor::new(vec![work.shape[0], classes], found.logits));
+        output.write(path)?;
+    }
+    let backend = match found.backend {
+        Backend::Engine => "engine",
+        Backend::Burn => "burn",
+    };
+    let kind = (precision, numbers.kind());
+    Measured::new("forward", &work, kind, backend, (found.turns, found.macs)).print(args.work.json)?;
+    Ok(Outcome::Done)
+}
