@@ -1,6 +1,7 @@
 //! Every test that crosses a crate, one module a theme.
 
 mod architecture;
+mod bench;
 mod bundles;
 mod calibrate;
 mod check_data;
