@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 mod bench;
+mod precision;
 mod training;
 
 use std::path::PathBuf;
@@ -10,8 +11,9 @@ use reelnet_clips::Resize;
 
 use crate::device::DeviceChoice;
 pub(crate) use bench::{
-    BackendArg, BenchCommand, DataBenchArgs, ForwardBenchArgs, PrecisionArg, StepBenchArgs, StepPrecisionArg, WorkArgs,
+    BackendArg, BenchCommand, DataBenchArgs, ForwardBenchArgs, StepBenchArgs, StepPrecisionArg, WorkArgs,
 };
+pub(crate) use precision::PrecisionArg;
 pub(crate) use training::{DataCommand, InspectArgs, TrainArgs};
 
 /// Train video classifiers, measure them honestly, tag the videos that you own.
@@ -69,28 +71,6 @@ pub(crate) enum ModelCommand {
     Pull(PullArgs),
     /// Make a bundle that can run in 8-bit numbers, scaled by what your own clips need
     Calibrate(CalibrateArgs),
-}
-
-/// Numbers that a network computes in on a CPU; sums have 32 bits always.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PrecisionArg {
-    /// 32-bit floats
-    F32,
-    /// The upper halves of floats: twice as fast on processors that have them, the third digit of a score may change
-    Bf16,
-    /// Bytes: four times as fast on processors that have them, for bundles of `reelnet model calibrate`
-    Int8,
-}
-
-impl PrecisionArg {
-    /// As on the command line.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::Bf16 => "bf16",
-            Self::Int8 => "int8",
-        }
-    }
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::PrecisionArg;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchCommand {
     /// Time forward passes of a network
@@ -95,22 +97,13 @@ pub(crate) struct DataBenchArgs {
     pub(crate) json: bool,
 }
 
-/// Numbers of inference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PrecisionArg {
-    /// 32-bit floats
-    F32,
-    /// The upper halves of floats
-    Bf16,
-    /// Bytes
-    Int8,
-}
-
 /// Numbers of training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StepPrecisionArg {
     /// 32-bit floats
     F32,
+    /// bfloat16 between the layers; weights, sums and the loss are 32-bit floats
+    Bf16,
 }
 
 /// What computes.

@@ -5,6 +5,7 @@ use ndarray::Array5;
 use reelnet_infer::bench::{Patience, Turns, take_turns};
 use reelnet_infer::{ClipSettings, Pixels};
 use reelnet_models::Network;
+use reelnet_models::forward::Precision;
 use reelnet_models::weights::{StateDict, Strictness, load};
 
 use super::plain_recipe;
@@ -26,6 +27,8 @@ pub struct StepCase {
     pub clips: Array5<u8>,
     /// How bytes become numbers.
     pub pixels: Pixels,
+    /// Numbers between the layers.
+    pub precision: Precision,
     /// Threads that compute; only written down.
     pub threads: usize,
     /// Where to compute.
@@ -49,7 +52,7 @@ pub struct StepBench {
 /// # Errors
 /// If the clips do not fit the network, or a step ends in something that is no number.
 pub fn bench_step(case: StepCase, patience: &Patience) -> Result<Option<StepBench>, TrainError> {
-    let StepCase { network, clips, pixels, threads, device } = case;
+    let StepCase { network, clips, pixels, precision, threads, device } = case;
     let (batch, frames, height, width, _) = clips.dim();
     let macs = network.count([frames, height, width])?.macs * batch as u64 * PASSES;
 
@@ -57,6 +60,7 @@ pub fn bench_step(case: StepCase, patience: &Patience) -> Result<Option<StepBenc
     recipe.network = network.config().clone();
     recipe.clip = ClipSettings { frames, ..recipe.clip };
     recipe.pixels = pixels;
+    recipe.precision = precision;
     (recipe.batch.size, recipe.batch.at_once) = (batch, batch);
 
     let device = device.autodiff();
@@ -88,6 +92,12 @@ mod tests {
 
     #[test]
     fn steps_are_those_of_training() {
+        for precision in [Precision::F32, Precision::Bf16] {
+            check(precision);
+        }
+    }
+
+    fn check(precision: Precision) {
         let device = Device::flex();
         let config = ResNetConfig { width: 0.125, classes: 3, dropout: 0.0, ..ResNetConfig::rs(26) };
         let network = NetworkConfig::Resnet(config).build(0, &device).expect("a good config");
@@ -95,7 +105,7 @@ mod tests {
         let name: NetworkName = "resnet-rs-50@32".parse().expect("a good name");
         let clips =
             Array5::from_shape_fn((4, 1, 32, 32, 3), |(clip, _, y, x, c)| (clip * 40 + y * 3 + x * 5 + c) as u8);
-        let case = StepCase { network, clips, pixels: Pixels::of(&name), threads: 1, device };
+        let case = StepCase { network, clips, pixels: Pixels::of(&name), precision, threads: 1, device };
         let patience = Patience { seconds: 0.0, cancel: CancelToken::new() };
         let found = bench_step(case, &patience).expect("the clips fit").expect("nobody cancels");
         assert_eq!(found.losses.len(), found.turns.turns + 2);

@@ -13,10 +13,10 @@ use crate::output::say;
 pub(crate) fn bench_forward(args: &ForwardBenchArgs) -> anyhow::Result<Outcome> {
     let cancel = interrupt::watch()?;
     let work = Work::new(&args.work)?;
-    let (precision, numbers) = match args.precision {
-        PrecisionArg::F32 => ("f32", Numbers::F32),
-        PrecisionArg::Bf16 => ("bf16", Numbers::Bf16),
-        PrecisionArg::Int8 => ("int8", Numbers::Int8),
+    let numbers = match args.precision {
+        PrecisionArg::F32 => Numbers::F32,
+        PrecisionArg::Bf16 => Numbers::Bf16,
+        PrecisionArg::Int8 => Numbers::Int8,
     };
     let backend = args.backend.map(|backend| match backend {
         BackendArg::Engine => Backend::Engine,
@@ -40,7 +40,7 @@ pub(crate) fn bench_forward(args: &ForwardBenchArgs) -> anyhow::Result<Outcome> 
         Backend::Engine => "engine",
         Backend::Burn => "burn",
     };
-    let kind = (precision, numbers.kind());
+    let kind = (args.precision.name(), numbers.kind());
     Measured::new("forward", &work, kind, backend, (found.turns, found.macs)).print(args.work.json)?;
     Ok(Outcome::Done)
 }

@@ -5,6 +5,7 @@ use burn::tensor::Device;
 use ndarray::Array5;
 use reelnet_infer::bench::Patience;
 use reelnet_kernels::fused::Number;
+use reelnet_models::forward::Precision;
 use reelnet_train::bench::{StepCase, bench_step as measure};
 
 use super::measured::Measured;
@@ -19,13 +20,15 @@ const ROUNDING: f32 = 0.01;
 pub(crate) fn bench_step(args: &StepBenchArgs) -> anyhow::Result<Outcome> {
     let cancel = interrupt::watch()?;
     let work = Work::new(&args.work)?;
-    let kind = match args.precision {
-        StepPrecisionArg::F32 => ("f32", Number::F32),
+    let (precision, kind) = match args.precision {
+        StepPrecisionArg::F32 => (Precision::F32, ("f32", Number::F32)),
+        StepPrecisionArg::Bf16 => (Precision::Bf16, ("bf16", Number::Bf16)),
     };
     let case = StepCase {
         network: work.network.clone(),
         clips: bytes(&work)?,
         pixels: work.pixels.clone(),
+        precision,
         threads: work.threads.get(),
         device: Device::flex(),
     };
