@@ -15,7 +15,7 @@ fn sandbox() -> Sandbox {
 
 /// Grey pictures that are bright on one side, and a recipe for them.
 fn prepare(sandbox: &Sandbox) {
-    for (split, count) in [("train", 16), ("validation", 2)] {
+    for (split, count) in [("train", 16), ("validation", 2), ("test", 3)] {
         for (class, name) in ["left", "right"].into_iter().enumerate() {
             for picture in 0..count {
                 let byte = |column: usize| if (column < SIDE / 2) == (class == 0) { 200 + picture } else { picture };
@@ -30,12 +30,11 @@ fn prepare(sandbox: &Sandbox) {
     let small = [
         ("classes = 10", "classes = 2"),
         ("width = 0.25", "width = 0.1"),
-        ("epochs = 40", "epochs = 4"),
+        ("epochs = 16", "epochs = 4"),
         ("size = 64", "size = 8"),
         ("at_once = 64", "at_once = 4"),
-        ("resize = 28", "resize = 16"),
-        ("crop = 28", "crop = 16"),
-        ("every_epochs = 10.0", "every_epochs = 4.0"),
+        ("resize = 56", "resize = 16"),
+        ("crop = 56", "crop = 16"),
         ("every_steps = 200", "every_steps = 3"),
         ("learning_rate = 0.4", "learning_rate = 1.6"),
     ];
@@ -64,7 +63,7 @@ fn a_run_that_is_killed_ten_times_goes_on_to_the_same_bundle_and_it_tags() {
     let long = ["--set", "epochs=12", "--set", "validation.every_epochs=3.0"];
     let one_worker = [&long[..], &["--workers", "1"]].concat();
     let whole = sandbox.run(words("whole", &one_worker)).expect_code(0);
-    assert!(whole.stderr.contains("32 samples, 4 to validate with, 2 classes"), "{}", whole.stderr);
+    assert!(whole.stderr.contains("32 samples, 4 to validate with, 6 to test with, 2 classes"), "{}", whole.stderr);
     assert!(whole.stderr.contains("made `whole/bundle`"), "{}", whole.stderr);
     let steps = |run: &str| {
         let journal = fs::read_to_string(sandbox.path(run).join("journal.jsonl")).unwrap_or_default();
@@ -75,7 +74,7 @@ fn a_run_that_is_killed_ten_times_goes_on_to_the_same_bundle_and_it_tags() {
     let seed = std::env::var("REELNET_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
     let mut draws = Draws(seed);
-    let mut runs = vec!["killed 0".to_owned()];
+    let mut runs = vec!["killed-0".to_owned()];
     let (mut kills, mut workers) = (0, ["4", "1"].into_iter().cycle());
     while kills < KILLS {
         let run = runs.last().expect("there is one").clone();
@@ -90,7 +89,7 @@ fn a_run_that_is_killed_ten_times_goes_on_to_the_same_bundle_and_it_tags() {
         sleep(Duration::from_millis(draws.below(120) as u64));
         if is_over(&mut child) {
             // Faster than its killer: the rest is for another run.
-            runs.push(format!("killed {}", runs.len()));
+            runs.push(format!("killed-{}", runs.len()));
             continue;
         }
         child.kill().expect("it can be killed");
@@ -107,6 +106,20 @@ fn a_run_that_is_killed_ten_times_goes_on_to_the_same_bundle_and_it_tags() {
         let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
         assert!(left.iter().all(|name| name.to_string_lossy().starts_with("step-")), "{left:?}");
     }
+
+    let killed = runs[0].as_str();
+    let compare = ["compare-runs", "whole", killed, "--target", "0.5", "--out", "runs.html"];
+    let compared = sandbox.run(compare).expect_code(0);
+    let rows: Vec<Vec<&str>> = compared.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!([rows[1][0], rows[2][0]], ["whole", killed], "{}", compared.stdout);
+    // Steps, steps to the target, both accuracies; hours may differ.
+    assert_eq!([0, 2, 3, 4].map(|column| rows[1][1 + column]), [0, 2, 3, 4].map(|column| rows[2][1 + column]));
+    let test = whole.stderr.lines().find(|line| line.contains("test, average top-1")).expect("the test set");
+    assert!(test.contains(&format!("{} (", rows[1][5])) && test.contains(" of 6)"), "{test}");
+    let page = fs::read_to_string(sandbox.path("runs.html")).expect("a page");
+    assert!(page.contains("<tr><td>whole<td>") && page.matches("<svg").count() == 3, "{page}");
+    let told = sandbox.run(["compare-runs", "nowhere"]).expect_code(2).stderr;
+    assert!(told.contains("nowhere/journal.jsonl"), "{told}");
 
     let model = format!("{}/bundle", runs[0]);
     let rows = sandbox.run(["tag", "data/validation", "--model", &model, "--format", "csv", "--top", "1"]);

@@ -32,6 +32,7 @@ pub fn main() -> ExitCode {
         Command::Inflate(args) => commands::inflate::inflate(&args),
         Command::Forward(args) => commands::forward::forward(&args),
         Command::Data(DataCommand::Inspect(args)) => commands::inspect::inspect_data(&args),
+        Command::CompareRuns(args) => commands::compare_runs::compare_runs(&args),
         Command::Train(args) => commands::train::train(&args),
         Command::Bench(BenchCommand::Forward(args)) => commands::bench::bench_forward(&args),
         Command::Bench(BenchCommand::Step(args)) => commands::bench::bench_step(&args),

@@ -151,7 +151,11 @@ mod x86 {
     #[target_feature(enable = "avx512f,avx512bf16")]
     fn bf16_avx512() {
         // SAFETY: a vector of 512 bits is one of 32 bfloat16, whatever its bits say; these are 1.0 twice a lane.
-        let ones = unsafe { std::mem::transmute(_mm512_set1_epi32(black_box(0x3f80_3f80))) };
+        let ones = unsafe {
+            std::mem::transmute::<std::arch::x86_64::__m512i, std::arch::x86_64::__m512bh>(_mm512_set1_epi32(
+                black_box(0x3f80_3f80),
+            ))
+        };
         let mut sums: [__m512; SUMS] = std::array::from_fn(|sum| _mm512_set1_ps(black_box(sum as f32)));
         for _ in 0..LENGTH {
             for sum in &mut sums {

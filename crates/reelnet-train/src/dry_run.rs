@@ -8,6 +8,7 @@ use reelnet_infer::bench::peak_memory;
 use reelnet_models::forward::Precision;
 use serde::Serialize;
 
+use crate::data::DataSets;
 use crate::error::TrainError;
 use crate::feed;
 use crate::recipe::Recipe;
@@ -32,6 +33,8 @@ pub struct DryRun {
     pub samples: usize,
     /// Files to validate with.
     pub validation_files: usize,
+    /// Files to measure with at the end.
+    pub test_files: usize,
     /// Classes.
     pub classes: usize,
     /// Steps of an epoch.
@@ -59,7 +62,8 @@ pub struct DryRun {
 /// # Errors
 /// As [`train`](crate::train) before its first step, and in it.
 pub fn dry_run(recipe: &Recipe, options: &RunOptions) -> Result<DryRun, TrainError> {
-    let Sets { training, validation, steps_per_epoch } = start::data(recipe, &options.data_root)?;
+    let Sets { sets: DataSets { training, validation, test }, steps_per_epoch } =
+        start::data(recipe, &options.data_root)?;
     let device = options.device.clone().autodiff();
     let network = start::network(recipe, options.start_from.as_deref(), &device)?;
     let side = recipe.pixels.crop as usize;
@@ -91,6 +95,7 @@ pub fn dry_run(recipe: &Recipe, options: &RunOptions) -> Result<DryRun, TrainErr
         precision: recipe.precision,
         samples: training.samples.len(),
         validation_files: validation.samples.len(),
+        test_files: test.map_or(0, |test| test.samples.len()),
         classes: training.labels.len(),
         steps_per_epoch,
         steps,

@@ -93,6 +93,14 @@ pub enum TrainError {
         /// What is wrong with it.
         what: String,
     },
+    /// A file cannot be read.
+    #[error("cannot read `{}`: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The disk said no.
     #[error("cannot write `{}`: {source}", path.display())]
     Write {
@@ -134,7 +142,7 @@ pub enum TrainError {
         bad: u64,
         /// Of how many.
         seen: u64,
-        /// `of training` or `of validation`.
+        /// `of training` or `that are measured with`.
         purpose: &'static str,
         /// The share that may fail.
         limit: f64,

@@ -13,7 +13,7 @@ use crate::data::{DataSet, EmptySpan, plans_within};
 use crate::error::TrainError;
 use crate::order::Order;
 use crate::recipe::Recipe;
-use crate::start::{self, Sets};
+use crate::start;
 use crate::state::Taken;
 
 /// What comes with the clips of a sample.
@@ -63,7 +63,7 @@ impl Batches {
     /// # Errors
     /// As [`train`](crate::train) before its first step.
     pub fn open(recipe: &Recipe, data_root: &Path, options: &LoaderOptions) -> Result<Self, TrainError> {
-        let Sets { training, .. } = start::data(recipe, data_root)?;
+        let training = start::data(recipe, data_root)?.sets.training;
         let augmenter = start::augmenter(recipe, &training)?;
         let mut options = options.clone();
         options.items_ahead = items_ahead(&options, recipe);

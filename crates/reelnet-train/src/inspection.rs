@@ -22,8 +22,10 @@ const LOOKED_AT: usize = 200;
 pub struct Inspection {
     /// What is trained on.
     pub training: SetSummary,
-    /// What is measured with.
+    /// What is measured with while training.
     pub validation: SetSummary,
+    /// What is measured with at the end.
+    pub test: Option<SetSummary>,
     /// The first clips of the first epoch, as the network gets them.
     pub seen: Vec<SeenClip>,
 }
@@ -103,9 +105,10 @@ impl Inspection {
 /// # Errors
 /// If the data cannot be used or do not fit the recipe.
 pub fn inspect(recipe: &Recipe, options: &InspectOptions) -> Result<Inspection, TrainError> {
-    let sets = start::data(recipe, &options.data_root)?;
+    let sets = start::data(recipe, &options.data_root)?.sets;
     let limits = Limits { cancel: options.cancel.clone(), ..Limits::default() };
     let [training, validation] = [&sets.training, &sets.validation].map(|set| summary(set, &limits));
+    let test = sets.test.as_ref().map(|set| summary(set, &limits));
 
     let data = Arc::new(sets.training);
     let augmenter = start::augmenter(recipe, &data)?;
@@ -125,7 +128,7 @@ pub fn inspect(recipe: &Recipe, options: &InspectOptions) -> Result<Inspection, 
             frames: frames.unwrap_or_else(|| Array4::zeros([0, 1, 1, 3])),
         }
     });
-    Ok(Inspection { training, validation, seen: seen.collect() })
+    Ok(Inspection { training, validation, test, seen: seen.collect() })
 }
 
 fn summary(set: &DataSet, limits: &Limits) -> SetSummary {

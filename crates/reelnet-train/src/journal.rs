@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use reelnet_models::forward::Precision;
 use serde::Serialize;
 
+use crate::confusion::Confusion;
 use crate::data::Findings;
 use crate::error::TrainError;
 use crate::validation::Accuracy;
@@ -30,6 +31,8 @@ pub enum Record {
         samples: usize,
         /// Files to validate with.
         validation_files: usize,
+        /// Files to measure with at the end.
+        test_files: usize,
         /// Classes.
         classes: usize,
         /// Trainable parameters.
@@ -41,8 +44,8 @@ pub enum Record {
     },
     /// Files and rows of a data set that are not used, and why.
     Findings {
-        /// `training` or `validation`.
-        set: &'static str,
+        /// Which.
+        set: SetName,
         /// What was noticed.
         #[serde(flatten)]
         findings: Findings,
@@ -91,6 +94,29 @@ pub enum Record {
         /// Seconds that it took.
         seconds: f64,
     },
+    /// The trained network was measured with what nothing was chosen by.
+    Test {
+        /// After which step.
+        step: u64,
+        /// Whose weights.
+        weights: WeightsOf,
+        /// What came out.
+        #[serde(flatten)]
+        accuracy: Accuracy,
+        /// Seconds that it took.
+        seconds: f64,
+    },
+    /// Which class was taken for which in the last measurement.
+    Confusion {
+        /// After which step.
+        step: u64,
+        /// Of what.
+        set: SetName,
+        /// What classes are called.
+        classes: Vec<String>,
+        /// Triples of what files are, what they were taken for, and how often; of files with one class.
+        counts: Confusion,
+    },
     /// Everything was saved.
     Checkpoint {
         /// After which step.
@@ -117,6 +143,29 @@ pub enum Record {
         /// The trained bundle.
         bundle: PathBuf,
     },
+}
+
+/// A data set of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SetName {
+    /// What is trained on.
+    Training,
+    /// What is measured with while training, and chosen by.
+    Validation,
+    /// What is measured with once, at the end.
+    Test,
+}
+
+impl SetName {
+    /// As the journal has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Training => "training",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
 }
 
 /// Whose weights were measured.

@@ -9,6 +9,7 @@
 pub mod augment;
 pub mod bench;
 pub mod checkpoint;
+mod confusion;
 mod contact_sheet;
 pub mod data;
 mod dry_run;
@@ -35,6 +36,7 @@ mod tensors;
 mod trainer;
 mod validation;
 
+pub use confusion::Confusion;
 pub use contact_sheet::ContactSheet;
 pub use dry_run::{DryRun, dry_run};
 pub use error::TrainError;
@@ -42,5 +44,6 @@ pub use feed::Batches;
 pub use gradients::GradientSum;
 pub use inspection::{ClassCount, InspectOptions, Inspection, Lengths, SeenClip, SetSummary, inspect};
 pub use recipe::{Recipe, RecipeError, RecipeErrorKind};
+pub use report::{ComparedRun, Comparison, compare};
 pub use trainer::{Ending, RunOptions, train};
 pub use validation::Accuracy;

@@ -11,7 +11,7 @@ use crate::error::TrainError;
 use crate::recipe::Recipe;
 
 const RECIPE: &str = "recipe.toml";
-const JOURNAL: &str = "journal.jsonl";
+pub(crate) const JOURNAL: &str = "journal.jsonl";
 const CHECKPOINTS: &str = "checkpoints";
 const EVENTS: &str = "tensorboard";
 const BUNDLE: &str = "bundle";

@@ -8,29 +8,28 @@ use reelnet_models::Network;
 use reelnet_models::weights::{StateDict, Strictness, load};
 
 use crate::augment::{AugmentError, Augmenter};
-use crate::data::DataSet;
+use crate::data::{DataSet, DataSets};
 use crate::error::TrainError;
 use crate::feed;
 use crate::recipe::{Recipe, Start};
 
 /// Data that fits the recipe.
 pub(crate) struct Sets {
-    pub(crate) training: DataSet,
-    pub(crate) validation: DataSet,
+    pub(crate) sets: DataSets,
     pub(crate) steps_per_epoch: u64,
 }
 
 /// Opens the data, and checks that it fits.
 pub(crate) fn data(recipe: &Recipe, root: &Path) -> Result<Sets, TrainError> {
-    let (training, validation) = DataSet::open(&recipe.data, root)?;
-    let (network, classes) = (recipe.network.classes(), training.labels.len());
+    let sets = DataSet::open(&recipe.data, root)?;
+    let (network, classes) = (recipe.network.classes(), sets.training.labels.len());
     if network != classes {
         return Err(TrainError::Classes { network, data: classes });
     }
-    let (samples, batch) = (training.samples.len(), recipe.batch.size);
+    let (samples, batch) = (sets.training.samples.len(), recipe.batch.size);
     match feed::steps_per_epoch(samples, batch) {
         0 => Err(TrainError::FewSamples { samples, batch }),
-        steps_per_epoch => Ok(Sets { training, validation, steps_per_epoch }),
+        steps_per_epoch => Ok(Sets { sets, steps_per_epoch }),
     }
 }
 

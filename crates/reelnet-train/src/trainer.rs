@@ -1,18 +1,20 @@
 //! The loop.
 
+mod measuring;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use burn::tensor::Device;
 use reelnet_clips::{CancelToken, ClipError, LoaderOptions};
-use reelnet_infer::{Bundle, Classifier, Manifest};
+use reelnet_infer::{Bundle, Manifest};
 
-use crate::checkpoint::{self, Best, Checkpoint};
-use crate::data::DataSet;
+use crate::checkpoint::{self, Checkpoint};
+use crate::data::{DataSet, DataSets};
 use crate::error::TrainError;
 use crate::feed::{self, Fed};
-use crate::journal::{Journal, Record, WeightsOf};
+use crate::journal::{Journal, Record, SetName, WeightsOf};
 use crate::recipe::Recipe;
 use crate::report;
 use crate::run_folder::RunFolder;
@@ -20,7 +22,7 @@ use crate::schedule::Schedule;
 use crate::start::{self, Sets};
 use crate::state::{State, Taken};
 use crate::tensorboard::Events;
-use crate::validation::{self, Accuracy, Unmeasured};
+use crate::validation::Accuracy;
 
 /// What belongs to a machine and decides nothing about what is computed, but for the number of threads, which may decide in which
 /// order numbers are added.
@@ -86,6 +88,7 @@ struct Run<'run> {
     events: Events,
     data: Arc<DataSet>,
     validation: DataSet,
+    test: Option<DataSet>,
     schedule: Schedule,
     steps_per_epoch: u64,
     state: State,
@@ -106,8 +109,9 @@ impl<'run> Run<'run> {
         observe: &'run mut dyn FnMut(&Record),
     ) -> Result<Self, TrainError> {
         // ---- Data ----
-        let Sets { training: data, validation, steps_per_epoch } = start::data(recipe, &options.data_root)?;
-        let fingerprint = [&data, &validation].map(DataSet::fingerprint).join("+");
+        let Sets { sets, steps_per_epoch } = start::data(recipe, &options.data_root)?;
+        let fingerprint = sets.fingerprint();
+        let DataSets { training: data, validation, test } = sets;
 
         // ---- State and folder ----
         let device = options.device.clone().autodiff();
@@ -145,6 +149,7 @@ impl<'run> Run<'run> {
             events,
             data,
             validation,
+            test,
             schedule,
             steps_per_epoch,
             state,
@@ -221,45 +226,6 @@ impl<'run> Run<'run> {
         Ok(Pause::Done)
     }
 
-    /// Whether a validation falls between the last step and this one.
-    fn validation_is_due(&self, step: u64) -> bool {
-        let count =
-            |step: u64| (step as f64 / self.steps_per_epoch as f64 / self.recipe.validation.every_epochs).floor();
-        count(step) > count(step - 1)
-    }
-
-    /// Measures the network and its average; says whether this was the best so far, or nothing if it was cancelled.
-    fn validate(&mut self) -> Result<Option<bool>, TrainError> {
-        let mut best_of_both = 0.0;
-        let subjects: &[WeightsOf] =
-            if self.recipe.ema.is_some() { &[WeightsOf::Network, WeightsOf::Ema] } else { &[WeightsOf::Network] };
-        for &weights in subjects {
-            let began = Instant::now();
-            let classifier = Classifier::new(self.bundle(weights)?, self.options.device.clone());
-            let (clips, limit) = (self.recipe.validation.clips, self.recipe.stop.bad_samples);
-            let measured = validation::measure(&classifier, &self.validation, clips, limit, &self.loader_options());
-            let (accuracy, bad) = match measured {
-                Ok(measured) => measured,
-                Err(Unmeasured::Cancelled) => return Ok(None),
-                Err(Unmeasured::Failed(error)) => return Err(error),
-            };
-            let step = self.state.progress.step;
-            for error in bad {
-                self.tell_bad_sample(step, &error)?;
-            }
-            // The last of them, the average if there is one, is what the bundle gets.
-            best_of_both = accuracy.top1_share();
-            self.last_accuracy = Some(accuracy.clone());
-            self.tell(&Record::Validation { step, weights, accuracy, seconds: began.elapsed().as_secs_f64() })?;
-        }
-        let progress = &mut self.state.progress;
-        let improved = progress.best.is_none_or(|best| best_of_both > best.top1);
-        if improved {
-            progress.best = Some(Best { step: progress.step, top1: best_of_both });
-        }
-        Ok(Some(improved))
-    }
-
     fn save(&mut self) -> Result<(), TrainError> {
         let (folder, step) = (self.folder.checkpoints(), self.state.progress.step);
         let path = checkpoint::path_of(&folder, step);
@@ -275,9 +241,11 @@ impl<'run> Run<'run> {
             return Ok(Ending::Interrupted { step: self.state.progress.step });
         }
         let path = self.folder.bundle();
-        let weights = if self.recipe.ema.is_some() { WeightsOf::Ema } else { WeightsOf::Network };
         if !path.is_dir() {
-            self.bundle(weights)?.write(&path)?;
+            self.bundle(self.weights_that_are_kept())?.write(&path)?;
+        }
+        if !self.test()? {
+            return Ok(Ending::Interrupted { step: self.state.progress.step });
         }
         self.tell(&Record::Finished { step: self.state.progress.step, bundle: path.clone() })?;
         report::write(self.recipe, &self.folder.journal(), &self.folder.report())?;
@@ -311,6 +279,7 @@ impl<'run> Run<'run> {
             steps_per_epoch: self.steps_per_epoch,
             samples: self.data.samples.len(),
             validation_files: self.validation.samples.len(),
+            test_files: self.test.as_ref().map_or(0, |test| test.samples.len()),
             classes: self.data.labels.len(),
             parameters: cost.parameters,
             precision: self.recipe.precision,
@@ -320,7 +289,8 @@ impl<'run> Run<'run> {
 
     /// Tells what the data sets are without.
     fn tell_findings(&mut self) -> Result<(), TrainError> {
-        for (set, data) in [("training", &*self.data), ("validation", &self.validation)] {
+        let sets = [(SetName::Training, &*self.data), (SetName::Validation, &self.validation)];
+        for (set, data) in sets.into_iter().chain(self.test.as_ref().map(|test| (SetName::Test, test))) {
             if data.findings.is_worth_telling() {
                 let record = Record::Findings { set, findings: data.findings.clone() };
                 (self.observe)(&record);

@@ -4,6 +4,7 @@ use reelnet_clips::{Cancelled, ClipError, Loader, LoaderOptions, Request, Wanted
 use reelnet_infer::{Classifier, Scores};
 use serde::Serialize;
 
+use crate::confusion::Confusion;
 use crate::data::{DataSet, EmptySpan, plans_within};
 use crate::error::TrainError;
 
@@ -49,6 +50,16 @@ impl Accuracy {
     }
 }
 
+/// What came out of a measurement.
+#[derive(Debug, Default)]
+pub(crate) struct Measured {
+    pub(crate) accuracy: Accuracy,
+    /// Of the files with one class.
+    pub(crate) confusion: Confusion,
+    /// Files that could not be scored.
+    pub(crate) failures: Vec<ClipError>,
+}
+
 /// Why a measurement ended early.
 #[derive(Debug)]
 pub(crate) enum Unmeasured {
@@ -71,7 +82,7 @@ pub(crate) fn measure(
     clips: usize,
     limit: f64,
     options: &LoaderOptions,
-) -> Result<(Accuracy, Vec<ClipError>), Unmeasured> {
+) -> Result<Measured, Unmeasured> {
     let manifest = &classifier.bundle().manifest;
     let (spec, geometry) = (manifest.clip_spec(), manifest.pixels.geometry());
     let samples = data.samples.clone();
@@ -85,8 +96,7 @@ pub(crate) fn measure(
             Ok::<_, EmptySpan>(Wanted { plans, geometry })
         })
     });
-    let mut accuracy = Accuracy::default();
-    let mut failures = Vec::new();
+    let Measured { mut accuracy, mut confusion, mut failures } = Measured::default();
     for sample in Loader::new(requests, &LoaderOptions { first: 0, ..options.clone() }) {
         let sample = sample?;
         match sample.result {
@@ -94,6 +104,9 @@ pub(crate) fn measure(
                 let scores = classifier.score(&clips).map_err(|error| Unmeasured::Failed(error.into()))?;
                 let mean = Scores::mean(&scores).expect("a plan has at least one clip");
                 accuracy.add(&mean, &sample.payload);
+                if let (&[class], Some(best)) = (sample.payload.as_slice(), mean.top(1, 0.0).first()) {
+                    confusion.add(class, best.class);
+                }
             }
             Err(error) => {
                 accuracy.failed += 1;
@@ -108,11 +121,11 @@ pub(crate) fn measure(
         return Err(Unmeasured::Failed(TrainError::BadSamples {
             bad: accuracy.failed,
             seen,
-            purpose: "of validation",
+            purpose: "that are measured with",
             limit,
             first: error.path.clone(),
             reason: error.kind.to_string(),
         }));
     }
-    Ok((accuracy, failures))
+    Ok(Measured { accuracy, confusion, failures })
 }

@@ -73,3 +73,19 @@ pub(crate) struct TrainArgs {
     #[arg(long, default_value = "cpu")]
     pub(crate) device: DeviceChoice,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareRunsArgs {
+    /// Folders of runs, finished or not
+    #[arg(required = true, value_name = "RUN")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Top-1 in validation that steps are counted to
+    #[arg(long, default_value_t = 0.9, value_name = "SHARE")]
+    pub(crate) target: f64,
+    /// HTML page to write: curves in one file that needs nothing from elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}

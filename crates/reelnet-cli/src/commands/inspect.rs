@@ -46,12 +46,17 @@ pub(crate) fn inspect_data(args: &InspectArgs) -> anyhow::Result<Outcome> {
     for (path, reason) in &failures {
         say(format_args!("bad sample `{}`: {reason}", path.display()));
     }
-    let unreadable = inspection.training.lengths.failed.len() + inspection.validation.lengths.failed.len();
+    let unreadable: usize = sets(&inspection).map(|(_, set)| set.lengths.failed.len()).sum();
     Ok(if unreadable + failures.len() == 0 { Outcome::Done } else { Outcome::SomeFailed })
 }
 
+fn sets(inspection: &Inspection) -> impl Iterator<Item = (&'static str, &SetSummary)> {
+    let always = [("training", &inspection.training), ("validation", &inspection.validation)];
+    always.into_iter().chain(inspection.test.as_ref().map(|test| ("test", test)))
+}
+
 fn print(inspection: &Inspection, out: &mut impl Write) -> anyhow::Result<()> {
-    for (name, set) in [("training", &inspection.training), ("validation", &inspection.validation)] {
+    for (name, set) in sets(inspection) {
         writeln!(out, "{name}")?;
         for (what, words) in rows(set) {
             writeln!(out, "  {what:12}{words}")?;

@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod calibrate;
 pub(crate) mod check_data;
+pub(crate) mod compare_runs;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod forward;

@@ -103,8 +103,9 @@ mod tests {
         let network = NetworkConfig::Resnet(config).build(0, &device).expect("a good config");
         let macs = network.count([1, 32, 32]).expect("the image fits").macs;
         let name: NetworkName = "resnet-rs-50@32".parse().expect("a good name");
-        let clips =
-            Array5::from_shape_fn((4, 1, 32, 32, 3), |(clip, _, y, x, c)| (clip * 40 + y * 3 + x * 5 + c) as u8);
+        let clips = Array5::from_shape_fn((4, 1, 32, 32, 3), |(clip, _, y, x, c)| {
+            u8::try_from((clip * 40 + y * 3 + x * 5 + c) % 256).expect("a byte")
+        });
         let case = StepCase { network, clips, pixels: Pixels::of(&name), precision, threads: 1, device };
         let patience = Patience { seconds: 0.0, cancel: CancelToken::new() };
         let found = bench_step(case, &patience).expect("the clips fit").expect("nobody cancels");

@@ -4,15 +4,18 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// What to train on, and what to measure with: another source, or a part that is held out.
+/// What to train on, what to choose by (another source, or a part that is held out), and what to measure with at the end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
     /// What to train on.
     pub train: SourceConfig,
-    /// What to measure with. Either this or `hold_out`.
+    /// What to measure with while training. Either this or `hold_out`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<SourceConfig>,
+    /// What the trained network is measured with, once: nothing is chosen by it. Optional.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<SourceConfig>,
     /// The part of `train` that is measured with instead of being trained on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold_out: Option<HoldOut>,

@@ -23,4 +23,4 @@ pub use error::{DataError, DataErrorKind};
 pub use findings::Findings;
 pub(crate) use sample::plans_within;
 pub use sample::{EmptySpan, Sample, Section, Span};
-pub use set::DataSet;
+pub use set::{DataSet, DataSets};

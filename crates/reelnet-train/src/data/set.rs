@@ -26,13 +26,32 @@ pub struct DataSet {
     pub findings: Findings,
 }
 
+/// The data sets of a run.
+#[derive(Clone, Debug)]
+pub struct DataSets {
+    /// What is trained on.
+    pub training: DataSet,
+    /// What is measured with while training, and chosen by.
+    pub validation: DataSet,
+    /// What is measured with once, at the end.
+    pub test: Option<DataSet>,
+}
+
+impl DataSets {
+    /// SHA-256 of each of them; see [`DataSet::fingerprint`].
+    pub fn fingerprint(&self) -> String {
+        let sets = [&self.training, &self.validation].into_iter().chain(&self.test);
+        sets.map(DataSet::fingerprint).collect::<Vec<_>>().join("+")
+    }
+}
+
 impl DataSet {
     /// What is trained on, and what is measured with.
     ///
     /// # Errors
     /// If a source cannot be read or contradicts itself, files are missing, a class is unknown or has nothing to be learned
-    /// from, or either set is empty.
-    pub fn open(config: &DataConfig, root: &Path) -> Result<(Self, Self), DataError> {
+    /// from, or a set is empty.
+    pub fn open(config: &DataConfig, root: &Path) -> Result<DataSets, DataError> {
         check(config).map_err(|kind| kind.at(root))?;
         let map = config.labels.as_ref().map(|labels| LabelMap::read(&root.join(labels))).transpose()?;
         let place = root.join(config.train.path());
@@ -42,19 +61,23 @@ impl DataSet {
             None => rows.label_map().map_err(|kind| kind.at(&place))?,
         };
         let training = Self::of(rows, &map, config.max_missing).map_err(|kind| kind.at(&place))?;
+        let other = |source: &SourceConfig| {
+            let place = root.join(source.path());
+            let rows = self::rows(source, root, Some(&map))?;
+            Self::of(rows, &map, config.max_missing).map_err(|kind| kind.at(&place))
+        };
         let (training, validation) = match (&config.validation, &config.hold_out) {
             (Some(source), _) => {
                 require_every_class(&training).map_err(|kind| kind.at(&place))?;
-                let place = root.join(source.path());
-                let rows = self::rows(source, root, Some(&map))?;
-                (training, Self::of(rows, &map, config.max_missing).map_err(|kind| kind.at(&place))?)
+                (training, other(source)?)
             }
             (None, Some(hold_out)) => training.split(hold_out).map_err(|kind| kind.at(&place))?,
             (None, None) => unreachable!("`check` wants one of them"),
         };
         // What was held out may have been all of a class.
         require_every_class(&training).map_err(|kind| kind.at(&place))?;
-        Ok((training, validation))
+        let test = config.test.as_ref().map(other).transpose()?;
+        Ok(DataSets { training, validation, test })
     }
 
     /// SHA-256 over names, classes and spans, in hexadecimal: whether a run that goes on has the data that it began with. Not

@@ -10,9 +10,14 @@ const TOP: f64 = 24.0;
 const BOTTOM: f64 = 24.0;
 /// Points of a curve; more are averaged in groups.
 const POINTS: usize = 360;
-/// Blue, orange, green: told apart by those who see red and green alike too.
-const COLOURS: [&str; 3] = ["#0072b2", "#e69f00", "#009e73"];
+/// Okabe and Ito's: told apart by those who see red and green alike too.
+const COLOURS: [&str; 6] = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"];
+/// Names of curves beside the title; more are written in further lines.
+const NAMES: u32 = 3;
+const NAME_HEIGHT: f64 = 16.0;
 const LINES: u32 = 4;
+/// Points that are marked: of a curve with more, each is nobody's concern, and a curve of one is no line.
+const MARKED: usize = 40;
 
 /// Curves over steps in one frame.
 pub(super) struct Chart<'points> {
@@ -21,13 +26,15 @@ pub(super) struct Chart<'points> {
 }
 
 /// A named curve.
+#[derive(Clone)]
 pub(super) struct Series<'points> {
-    name: &'static str,
+    /// Text of HTML.
+    name: &'points str,
     points: &'points [[f64; 2]],
 }
 
 impl<'points> Series<'points> {
-    pub(super) fn new(name: &'static str, points: &'points [[f64; 2]]) -> Self {
+    pub(super) fn new(name: &'points str, points: &'points [[f64; 2]]) -> Self {
         Self { name, points }
     }
 }
@@ -40,8 +47,11 @@ impl Chart<'_> {
         let values = || all().map(|point| point[1]);
         let low = values().fold(0.0, f64::min);
         let high = values().fold(low + 1e-9, f64::max);
+        let drawn = || self.series.iter().filter(|series| !series.points.is_empty());
+        let lines = u32::try_from(drawn().count()).unwrap_or(u32::MAX).div_ceil(NAMES).max(1);
+        let top = TOP + NAME_HEIGHT * f64::from(lines - 1);
         let x = |step: f64| LEFT + (WIDTH - LEFT) * step / last.max(1.0);
-        let y = |value: f64| TOP + (HEIGHT - TOP - BOTTOM) * (high - value) / (high - low);
+        let y = |value: f64| top + (HEIGHT - top - BOTTOM) * (high - value) / (high - low);
 
         let mut svg = format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-size=\"12\" font-family=\"sans-serif\">\n");
         for line in 0..=LINES {
@@ -57,8 +67,7 @@ impl Chart<'_> {
         }
         let _ = writeln!(svg, "<text x=\"0\" y=\"14\" font-weight=\"bold\">{}</text>", self.title);
         let _ = writeln!(svg, "<text x=\"{WIDTH}\" y=\"{:.1}\" text-anchor=\"end\">step {last}</text>", HEIGHT - 6.0);
-        let drawn = self.series.iter().filter(|series| !series.points.is_empty());
-        for (place, (series, colour)) in (0_u32..).zip(drawn.zip(COLOURS)) {
+        for (place, (series, colour)) in (0_u32..).zip(drawn().zip(COLOURS.iter().cycle())) {
             let mut line = String::new();
             for [step, value] in thinned(series.points) {
                 let _ = write!(line, "{:.1},{:.1} ", x(step), y(value));
@@ -68,8 +77,13 @@ impl Chart<'_> {
                 "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>",
                 line.trim()
             );
-            let left = 180.0 + 180.0 * f64::from(place);
-            let _ = writeln!(svg, "<text x=\"{left}\" y=\"14\" fill=\"{colour}\">{}</text>", series.name);
+            for [step, value] in series.points.iter().filter(|_| series.points.len() <= MARKED) {
+                let _ =
+                    writeln!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{colour}\"/>", x(*step), y(*value));
+            }
+            let left = 180.0 + 180.0 * f64::from(place % NAMES);
+            let line = 14.0 + NAME_HEIGHT * f64::from(place / NAMES);
+            let _ = writeln!(svg, "<text x=\"{left}\" y=\"{line}\" fill=\"{colour}\">{}</text>", series.name);
         }
         svg += "</svg>\n";
         svg
@@ -97,6 +111,17 @@ mod tests {
         // One point that is zero.
         let svg = Chart { title: "rate", series: vec![Series::new("rate", &[[0.0, 0.0]])] }.svg();
         assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+        assert!(svg.contains("<circle cx=\"56.0\" cy=\"216.0\""), "{svg}");
+    }
+
+    #[test]
+    fn names_that_do_not_fit_beside_the_title_move_the_curves_down() {
+        let points = [[0.0, 1.0], [10.0, 0.0]];
+        let of = |curves: usize| Chart { title: "top-1", series: vec![Series::new("run", &points); curves] }.svg();
+        assert!(of(3).contains("points=\"56.0,24.0 ") && !of(3).contains("y=\"30\""), "{}", of(3));
+        let svg = of(7);
+        assert!(svg.contains("points=\"56.0,56.0 ") && svg.contains("y=\"30\"") && svg.contains("y=\"46\""), "{svg}");
+        assert_eq!(svg.matches("<polyline").count(), 7);
     }
 
     #[test]

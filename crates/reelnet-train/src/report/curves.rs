@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::confusion::Confusion;
+
 /// Points `[step, value]`, in the order of steps.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Curves {
@@ -15,11 +17,36 @@ pub(super) struct Curves {
     pub(super) network_top1: Vec<[f64; 2]>,
     pub(super) average_losses: Vec<[f64; 2]>,
     pub(super) average_top1: Vec<[f64; 2]>,
+    /// The share of the test set that was right.
+    pub(super) test_top1: Option<f64>,
+    /// The last of them.
+    pub(super) confusion: Option<Confused>,
     /// All steps together.
     pub(super) seconds: f64,
     /// Of these waiting for clips.
     pub(super) waited: f64,
     pub(super) bad_samples: usize,
+}
+
+/// Which class was taken for which.
+#[derive(Debug, PartialEq)]
+pub(super) struct Confused {
+    /// `validation` or `test`.
+    pub(super) set: String,
+    pub(super) classes: Vec<String>,
+    pub(super) counts: Confusion,
+}
+
+impl Confused {
+    /// Nothing where a line is not what this version writes.
+    fn read(record: &Value) -> Option<Self> {
+        let of = |key: &str| record.get(key).cloned();
+        Some(Self {
+            set: record["set"].as_str()?.to_owned(),
+            classes: serde_json::from_value(of("classes")?).ok()?,
+            counts: serde_json::from_value(of("counts")?).ok()?,
+        })
+    }
 }
 
 impl Curves {
@@ -28,6 +55,7 @@ impl Curves {
         let mut steps = BTreeMap::new();
         let mut validations = BTreeMap::new();
         let mut bad = BTreeSet::new();
+        let (mut test_top1, mut confusion) = (None, None);
         for record in journal.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
             let step = record["step"].as_u64().unwrap_or(0);
             match record["event"].as_str() {
@@ -40,10 +68,15 @@ impl Curves {
                 Some("bad_sample") => {
                     bad.insert((step, record["path"].to_string()));
                 }
+                Some("test") => {
+                    test_top1 =
+                        record["top1"].as_f64().map(|top1| top1 / record["files"].as_f64().unwrap_or(0.0).max(1.0));
+                }
+                Some("confusion") => confusion = Confused::read(&record),
                 _ => {}
             }
         }
-        let mut curves = Self { bad_samples: bad.len(), ..Self::default() };
+        let mut curves = Self { bad_samples: bad.len(), test_top1, confusion, ..Self::default() };
         for (step, record) in &steps {
             let mut add = |points: fn(&mut Self) -> &mut Vec<[f64; 2]>, key: &str| {
                 // A step whose samples all failed has no loss.
@@ -90,11 +123,16 @@ mod tests {
 {"event":"step","step":3,"loss":null,"seconds":1.0}
 {"event":"validation","step":3,"weights":"network","files":4,"top1":2,"loss_sum":6.0}
 {"event":"validation","step":3,"weights":"ema","files":4,"top1":3,"loss_sum":4.0}
+{"event":"test","step":3,"weights":"ema","files":8,"top1":6,"loss_sum":4.0}
+{"event":"confusion","step":3,"set":"test","classes":["a","b"],"counts":[[0,0,4],[1,0,2],[1,1,2]]}
 {"event":"st"#,
         );
         assert_eq!(curves.losses, [[1.0, 2.0], [2.0, 1.5]]);
         assert_eq!(curves.norms, [[1.0, 3.0]]);
         assert_eq!((curves.network_top1, curves.average_losses), (vec![[3.0, 0.5]], vec![[3.0, 1.0]]));
+        assert_eq!(curves.test_top1, Some(0.75));
+        let confused = curves.confusion.expect("one was told");
+        assert_eq!((confused.set.as_str(), confused.counts.mistakes()), ("test", vec![(1, 0, 2)]));
         assert_eq!((curves.seconds, curves.waited, curves.bad_samples), (4.0, 1.0, 1));
     }
 }

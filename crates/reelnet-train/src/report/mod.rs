@@ -1,6 +1,8 @@
 //! The report of a run: one HTML file that needs nothing from elsewhere, made from the journal.
 
 mod chart;
+mod comparison;
+mod confusion;
 mod curves;
 
 use std::fmt::Write;
@@ -12,6 +14,7 @@ use curves::Curves;
 
 use crate::error::TrainError;
 use crate::recipe::Recipe;
+pub use comparison::{ComparedRun, Comparison, compare};
 
 /// Writes the report of the run that a journal tells of.
 pub(crate) fn write(recipe: &Recipe, journal: &Path, path: &Path) -> Result<(), TrainError> {
@@ -45,17 +48,13 @@ fn page(recipe: &Recipe, curves: &Curves) -> String {
     let last = |points: &[[f64; 2]]| points.last().map(|[_, value]| format!("{value:.4}"));
     rows.extend(last(&curves.network_top1).map(|value| ("top-1 of the network", value)));
     rows.extend(last(&curves.average_top1).map(|value| ("top-1 of the average", value)));
+    rows.extend(curves.test_top1.map(|value| ("top-1 on the test set", format!("{value:.4}"))));
     rows.extend([
         ("hours in steps", format!("{:.2}", curves.seconds / 3600.0)),
         ("of these waiting for data", format!("{:.1} %", 100.0 * curves.waited / curves.seconds.max(1e-9))),
         ("bad samples", curves.bad_samples.to_string()),
     ]);
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>{name}</title>\n\
-         <style>body{{font:15px sans-serif;max-width:46em;margin:2em auto;padding:0 1em}}td{{padding:0 1em 0 0}}\
-         pre{{background:#f4f4f4;padding:1em;overflow:auto}}svg{{width:100%;height:auto}}</style>\n<h1>{name}</h1>\n<table>\n",
-        name = escaped(&recipe.name)
-    );
+    let mut page = head(&recipe.name) + "<table>\n";
     for (name, value) in rows {
         let _ = writeln!(page, "<tr><td>{name}<td>{value}");
     }
@@ -63,8 +62,23 @@ fn page(recipe: &Recipe, curves: &Curves) -> String {
     for chart in charts {
         page += &chart.svg();
     }
+    if let Some(confused) = &curves.confusion {
+        page += &confusion::section(confused);
+    }
     let _ = writeln!(page, "<h2>recipe</h2>\n<pre>{}</pre>\n</html>", escaped(&recipe.to_text()));
     page
+}
+
+/// The beginning of a page. Nothing in it comes from elsewhere.
+fn head(title: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>{title}</title>\n<style>body{{font:15px sans-serif;max-width:46em;margin:2em auto;padding:0 1em}}\
+         td,th{{padding:0 1em 0 0;text-align:left;font-weight:normal}}pre{{background:#f4f4f4;padding:1em;overflow:auto}}\
+         svg{{width:100%;height:auto}}.wide{{overflow-x:auto}}{style}</style>\n<h1>{title}</h1>\n",
+        title = escaped(title),
+        style = confusion::STYLE,
+    )
 }
 
 /// Text that means itself in HTML.

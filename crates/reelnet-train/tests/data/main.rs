@@ -26,7 +26,8 @@ fn write(root: &Path, name: &str, bytes: &[u8]) {
 
 fn open(root: &Path, config: &str) -> Result<(DataSet, DataSet), String> {
     let config: DataConfig = toml::from_str(config).map_err(|error| error.to_string())?;
-    DataSet::open(&config, root).map_err(|error| error.to_string())
+    let sets = DataSet::open(&config, root).map_err(|error| error.to_string())?;
+    Ok((sets.training, sets.validation))
 }
 
 /// Opens one source twice, as both sets.

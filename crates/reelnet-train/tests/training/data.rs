@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use reelnet_train::journal::Record;
+use reelnet_train::journal::{Record, SetName};
 use reelnet_train::{Ending, TrainError};
 
 use crate::made;
@@ -65,7 +65,10 @@ fn data_and_recipe_have_to_fit() {
     fs::remove_dir_all(root.join("validation/left/clip 1")).expect("a clip");
     assert!(refusal(&[]).contains("1 of 4 files are missing, such as `validation/left/clip 1`"));
     let found = made::run(&made::recipe(&["epochs=1", "data.max_missing=0.5"]), &made::options(root, "left out"));
-    assert!(found.1.iter().any(|record| matches!(record, Record::Findings { set: "validation", .. })), "{found:?}");
+    assert!(
+        found.1.iter().any(|record| matches!(record, Record::Findings { set: SetName::Validation, .. })),
+        "{found:?}"
+    );
     fs::write(root.join("validation.txt"), "").expect("a list");
     assert!(refusal(&[]).contains("validation.txt"));
     fs::write(root.join("train.txt"), "train/left/clip 0\tleft\ntrain/left/clip 1\tleft\n").expect("a list");

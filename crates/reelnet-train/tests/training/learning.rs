@@ -1,7 +1,7 @@
 //! Small networks learn.
 
-use reelnet_train::Ending;
-use reelnet_train::journal::Record;
+use reelnet_train::journal::{Record, SetName, WeightsOf};
+use reelnet_train::{Ending, Recipe, RunOptions};
 
 use crate::made;
 
@@ -50,6 +50,62 @@ fn learns_by_heart(precision: &str) {
     let journal = std::fs::read_to_string(root.join("run/journal.jsonl")).expect("a journal");
     assert!(journal.lines().next().is_some_and(|start| start.contains(&precision_told)), "{journal}");
     assert_eq!(report.matches("<svg").count(), 4);
+}
+
+#[test]
+fn the_trained_network_is_measured_once_with_what_nothing_was_chosen_by() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = folder.path();
+    made::write_data(root, 4);
+    // The test set holds three right clips and one whose class is wrong.
+    let list = std::fs::read_to_string(root.join("train.txt")).expect("a list");
+    let lines: Vec<&str> = list.lines().collect();
+    let wrong = lines[3].replace("\tleft", "\tright");
+    std::fs::write(root.join("test.txt"), [lines[0], lines[1], lines[7], &wrong].join("\n")).expect("a list");
+    let text = made::RECIPE.replacen("[data]\n", "[data]\ntest = { format = \"list\", file = \"test.txt\" }\n", 1);
+    let settings = [
+        "epochs=40",
+        "batch.size=8",
+        "batch.at_once=8",
+        "network.drop_path=0",
+        "network.dropout=0",
+        "batch_norm.update_rate=0.5",
+        "ema.decay=0.9",
+        "validation.every_epochs=40",
+    ];
+    let recipe = Recipe::parse(&text, &settings.map(str::to_owned)).expect("a good recipe");
+    let options = made::options(root, "run");
+    let (ending, records) = made::run(&recipe, &options);
+    assert!(matches!(ending, Ok(Ending::Finished { .. })), "{ending:?}");
+    let tests: Vec<_> = records
+        .iter()
+        .filter_map(|record| match record {
+            Record::Test { step, weights, accuracy, .. } => Some((*step, *weights, accuracy.top1, accuracy.files)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(tests, [(40, WeightsOf::Ema, 3, 4)]);
+    let confusions: Vec<_> = records
+        .iter()
+        .filter_map(|record| match record {
+            Record::Confusion { set, classes, counts, .. } => Some((*set, classes.clone(), counts.mistakes())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(confusions, [(SetName::Test, vec!["left".to_owned(), "right".to_owned()], vec![(1, 0, 1)])]);
+    let report = std::fs::read_to_string(root.join("run/report.html")).expect("a report");
+    for part in [
+        "<td>top-1 on the test set<td>0.7500",
+        "title=\"right taken for left: 1 of 2\"",
+        "<tr><td>right<td>left<td>1 of 2",
+    ] {
+        assert!(report.contains(part), "{part}: {report}");
+    }
+
+    // A run that goes on goes on with its test set.
+    std::fs::write(root.join("test.txt"), lines[0]).expect("a list");
+    let (changed, _) = made::run(&recipe, &RunOptions { resume: true, ..options });
+    assert!(changed.expect_err("another test set").to_string().contains("the lists of files or classes"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use reelnet_models::NetworkConfig;
 use reelnet_train::journal::Record;
 use reelnet_train::recipe::Start;
 use reelnet_train::schedule::Schedule;
@@ -123,7 +124,7 @@ fn folder_of_recipes() -> PathBuf {
 #[test]
 fn every_recipe_of_the_project_is_good() {
     let found = configs(&folder_of_recipes());
-    assert!(found.len() >= 20, "{found:?}");
+    assert!(found.len() >= 22, "{found:?}");
     let readme = fs::read_to_string(folder_of_recipes().join("README.md")).expect("a list of recipes");
     for path in found {
         let recipe = Recipe::read(&path, &[]).unwrap_or_else(|error| panic!("{error}"));
@@ -139,7 +140,7 @@ fn every_recipe_of_the_project_is_good() {
 }
 
 /// What makes a recipe small: everything that costs time, and nothing that decides which code runs. Depths are real.
-const SMALL: [(&str, &str); 20] = [
+const SMALL: [(&str, &str); 21] = [
     ("batch.size", "2"),
     ("batch.at_once", "1"),
     ("epochs", "1"),
@@ -157,6 +158,7 @@ const SMALL: [(&str, &str); 20] = [
     // Where the made data lie.
     ("data.train.path", "train"),
     ("data.validation.path", "val"),
+    ("data.test.path", "val"),
     ("data.train.csv", "train.csv"),
     ("data.train.videos", "videos"),
     ("data.validation.csv", "validate.csv"),
@@ -284,4 +286,28 @@ fn the_recipes_have_the_published_schedules() {
     near(clips.learning_rate(0), 0.0);
     near(clips.learning_rate(1050), 0.8 * 0.5 * (1.0 + (std::f64::consts::PI / 70.0).cos()));
     near(clips.learning_rate(73_500), 0.0);
+}
+
+#[test]
+fn recipes_that_are_compared_differ_in_what_is_compared_alone() {
+    let read = |name: &str| {
+        let folder = folder_of_recipes().join("pen-gestures");
+        Recipe::read(&folder.join(format!("resnet3d-rs-26-narrow{name}.toml")), &[])
+            .unwrap_or_else(|error| panic!("{error}"))
+    };
+    let main = read("");
+
+    // The control cannot know which frame comes first: nothing but the mean over all of them joins them.
+    let blind = read("-order-blind");
+    let NetworkConfig::Resnet(network) = &blind.network else { panic!("it is a ResNet") };
+    let time = network.temporal.expect("it is 3D");
+    assert_eq!((time.stem_kernel, time.stem_stride), (1, 1));
+    assert_eq!((time.stage_kernels, time.stage_strides), ([1; 4], [1; 4]));
+    let seeing = Recipe { name: main.name.clone(), network: main.network.clone(), ..blind };
+    assert_eq!(seeing, main);
+
+    let fine = read("-from-digits");
+    assert_eq!((main.start, fine.start), (Start::Fresh, Start::Bundle));
+    let (name, validation) = (main.name.clone(), main.validation.clone());
+    assert_eq!(Recipe { name, validation, start: main.start, epochs: main.epochs, ..fine }, main);
 }

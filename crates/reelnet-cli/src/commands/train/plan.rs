@@ -4,6 +4,7 @@ use std::io::{Write, stdout};
 
 use reelnet_train::DryRun;
 
+use super::screen::to_test_with;
 use crate::exit::Outcome;
 use crate::output::say;
 
@@ -19,7 +20,16 @@ pub(super) fn print(run: &DryRun, json: bool) -> anyhow::Result<Outcome> {
             ("parameters", format!("{:.2} M", run.parameters as f64 / 1e6)),
             ("multiply-accumulates", format!("{:.3} G a clip, forward", run.macs as f64 / 1e9)),
             ("precision", run.precision.to_string()),
-            ("samples", format!("{}, {} to validate with, {} classes", run.samples, run.validation_files, run.classes)),
+            (
+                "samples",
+                format!(
+                    "{}, {} to validate with, {}{} classes",
+                    run.samples,
+                    run.validation_files,
+                    to_test_with(run.test_files),
+                    run.classes
+                ),
+            ),
             ("steps", format!("{}, {} an epoch", run.steps, run.steps_per_epoch)),
             ("learning rate", format!("up to {:.4}", run.peak_rate)),
             ("", chart(&run.rates, run.peak_rate)),

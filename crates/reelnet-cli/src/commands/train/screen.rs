@@ -30,9 +30,20 @@ struct Means {
 impl Screen {
     pub(super) fn show(&mut self, record: &Record) {
         match record {
-            Record::Start { step, steps, samples, validation_files, classes, parameters, precision, .. } => {
+            Record::Start {
+                step,
+                steps,
+                samples,
+                validation_files,
+                test_files,
+                classes,
+                parameters,
+                precision,
+                ..
+            } => {
                 say(format_args!(
-                    "{samples} samples, {validation_files} to validate with, {classes} classes; {:.2} M parameters, {precision}; {steps} steps{}",
+                    "{samples} samples, {validation_files} to validate with, {}{classes} classes; {:.2} M parameters, {precision}; {steps} steps{}",
+                    to_test_with(*test_files),
                     *parameters as f64 / 1e6,
                     if *step > 0 { format!(", {step} of them done") } else { String::new() }
                 ));
@@ -40,7 +51,7 @@ impl Screen {
                 progress.go_on_from(*step);
                 self.progress = Some(progress);
             }
-            Record::Findings { set, findings } => self.line(&found(set, findings)),
+            Record::Findings { set, findings } => self.line(&found(set.name(), findings)),
             Record::Step { step, .. } => self.step(*step, record),
             Record::BadSample { path, reason, .. } => {
                 self.bad += 1;
@@ -51,10 +62,14 @@ impl Screen {
                 }
             }
             Record::Validation { step, weights, accuracy, seconds } => {
-                self.line(&told(*step, *weights, accuracy, *seconds));
+                self.line(&told(*step, "", *weights, accuracy, *seconds));
             }
-            // The command says how a run ends, and checkpoints are nobody's news.
+            Record::Test { step, weights, accuracy, seconds } => {
+                self.line(&told(*step, "test, ", *weights, accuracy, *seconds));
+            }
+            // The command says how a run ends, checkpoints are nobody's news, and the report shows what was taken for what.
             Record::Checkpoint { .. }
+            | Record::Confusion { .. }
             | Record::Interrupted { .. }
             | Record::Stopped { .. }
             | Record::Finished { .. } => {}
@@ -119,6 +134,11 @@ impl Means {
     }
 }
 
+/// Nothing, where there is no test set.
+pub(super) fn to_test_with(files: usize) -> String {
+    if files > 0 { format!("{files} to test with, ") } else { String::new() }
+}
+
 /// What a data set is without; names are in the journal.
 fn found(set: &str, findings: &Findings) -> String {
     let counts = [
@@ -131,14 +151,14 @@ fn found(set: &str, findings: &Findings) -> String {
     format!("{set} data: {}", told.collect::<Vec<_>>().join(", "))
 }
 
-fn told(step: u64, weights: WeightsOf, accuracy: &Accuracy, seconds: f64) -> String {
+fn told(step: u64, set: &str, weights: WeightsOf, accuracy: &Accuracy, seconds: f64) -> String {
     let whose = match weights {
         WeightsOf::Network => "network",
         WeightsOf::Ema => "average",
     };
     let failed = if accuracy.failed > 0 { format!(", {} failed", accuracy.failed) } else { String::new() };
     format!(
-        "step {step}: {whose} top-1 {:.4} ({} of {}), loss {:.4}{failed}  [{seconds:.1} s]",
+        "step {step}: {set}{whose} top-1 {:.4} ({} of {}), loss {:.4}{failed}  [{seconds:.1} s]",
         accuracy.top1_share(),
         accuracy.top1,
         accuracy.files,
