@@ -201,7 +201,7 @@ pub fn write(path: &Path, bundle: &Bundle, ranges: &Ranges) -> Result<(), Calibr
 }
 
 /// A hash of the network's description and of every weight.
-fn fingerprint(bundle: &Bundle) -> String {
+pub(crate) fn fingerprint(bundle: &Bundle) -> String {
     let mut hasher = Sha256::new();
     hasher.update(toml::to_string(&bundle.manifest.network).expect("a network's description can be written down"));
     for (name, tensor) in StateDict::of(&bundle.network).iter() {

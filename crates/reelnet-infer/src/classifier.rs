@@ -66,6 +66,15 @@ impl Classifier {
     /// # Errors
     /// If the clips are not what the network takes, or logits are not finite.
     pub fn score(&self, clips: &[Clip]) -> Result<Vec<Scores>, ScoreError> {
+        let classes = self.bundle.network.config().classes();
+        Ok(self.logits(clips)?.chunks_exact(classes).map(Scores::softmax).collect())
+    }
+
+    /// The logits of each clip, one after the other.
+    ///
+    /// # Errors
+    /// As [`score`](Self::score).
+    pub fn logits(&self, clips: &[Clip]) -> Result<Vec<f32>, ScoreError> {
         let views: Vec<_> = clips.iter().map(|clip| clip.frames.view()).collect();
         let Bundle { manifest, network, .. } = &self.bundle;
         self.check(&views)?;
@@ -82,7 +91,7 @@ impl Classifier {
         if !logits.iter().all(|value| value.is_finite()) {
             return Err(ScoreError::NotFinite);
         }
-        Ok(logits.chunks_exact(network.config().classes()).map(Scores::softmax).collect())
+        Ok(logits)
     }
 
     /// All clips are what the network takes, and as large as the manifest says.

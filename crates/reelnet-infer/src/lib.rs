@@ -14,6 +14,7 @@ mod classifier;
 mod default_model;
 pub mod engine;
 mod error;
+pub mod evaluation;
 pub mod hub;
 pub mod import;
 mod labels;

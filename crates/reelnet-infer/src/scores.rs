@@ -1,13 +1,13 @@
 //! Scores: what a model says of a clip, and of all clips of a video.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A probability a class.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scores(Vec<f32>);
 
 /// One class and its probability.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// The class's place in the labels.
     pub class: usize,

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use reelnet_models::forward::Precision;
 use serde::Serialize;
 
-use crate::confusion::Confusion;
 use crate::data::Findings;
 use crate::error::TrainError;
-use crate::validation::Accuracy;
+use reelnet_infer::evaluation::Accuracy;
+use reelnet_infer::evaluation::Confusion;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]

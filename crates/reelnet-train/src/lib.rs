@@ -9,12 +9,12 @@
 pub mod augment;
 pub mod bench;
 pub mod checkpoint;
-mod confusion;
 mod contact_sheet;
 pub mod data;
 mod dry_run;
 pub mod ema;
 mod error;
+mod evaluation;
 mod feed;
 #[cfg(test)]
 mod golden;
@@ -36,14 +36,14 @@ mod tensors;
 mod trainer;
 mod validation;
 
-pub use confusion::Confusion;
 pub use contact_sheet::ContactSheet;
 pub use dry_run::{DryRun, dry_run};
 pub use error::TrainError;
+pub use evaluation::{Evaluated, EvaluationError, data_id, evaluate};
 pub use feed::Batches;
 pub use gradients::GradientSum;
 pub use inspection::{ClassCount, InspectOptions, Inspection, Lengths, SeenClip, SetSummary, inspect};
 pub use recipe::{Recipe, RecipeError, RecipeErrorKind};
-pub use report::{ComparedRun, Comparison, compare};
+pub use reelnet_infer::evaluation::{Accuracy, Confusion};
+pub use report::{ComparedRun, Comparison, Thumbnail, compare, evaluation_page};
 pub use trainer::{Ending, RunOptions, train};
-pub use validation::Accuracy;

@@ -22,7 +22,7 @@ use crate::schedule::Schedule;
 use crate::start::{self, Sets};
 use crate::state::{State, Taken};
 use crate::tensorboard::Events;
-use crate::validation::Accuracy;
+use reelnet_infer::evaluation::Accuracy;
 
 /// What belongs to a machine and decides nothing about what is computed, but for the number of threads, which may decide in which
 /// order numbers are added.

@@ -31,6 +31,15 @@ impl LabelMap {
         Self::new(&names.into_iter().map(|name| vec![name]).collect::<Vec<_>>())
     }
 
+    /// The classes of a model. A name that two of them have, as in `ImageNet`, says of neither which it is.
+    pub(super) fn of_model(labels: &Labels) -> Self {
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        let names = || (0..labels.len()).filter_map(|class| Some((class, labels.get(class)?)));
+        names().for_each(|(_, name)| *counts.entry(name).or_default() += 1);
+        let classes = names().filter(|(_, name)| counts[name] == 1).map(|(class, name)| (name.to_owned(), class));
+        Self { labels: labels.clone(), classes: classes.collect() }
+    }
+
     /// `class 0`, `class 1`, ….
     pub(super) fn numbered(classes: usize) -> Self {
         Self { labels: Labels::numbered(classes), classes: HashMap::new() }

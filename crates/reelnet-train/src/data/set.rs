@@ -80,6 +80,32 @@ impl DataSet {
         Ok(DataSets { training, validation, test })
     }
 
+    /// What a model with these classes is measured with. Missing files are no reason to stop here; whoever measures says what they are.
+    ///
+    /// # Errors
+    /// If the source cannot be read or contradicts itself, a class is not the model's, other names of the classes are not of the
+    /// model's, or no file is there.
+    pub fn open_to_measure(
+        source: &SourceConfig,
+        root: &Path,
+        classes: &Labels,
+        names: Option<&Path>,
+    ) -> Result<Self, DataError> {
+        let map = match names {
+            None => LabelMap::of_model(classes),
+            Some(names) => {
+                let map = LabelMap::read(names)?;
+                if map.labels != *classes {
+                    return Err(Kind::Form(other_classes(&map.labels, classes)).at(names));
+                }
+                map
+            }
+        };
+        let place = root.join(source.path());
+        let rows = rows(source, root, Some(&map))?;
+        Self::of(rows, &map, 1.0).map_err(|kind| kind.at(&place))
+    }
+
     /// SHA-256 over names, classes and spans, in hexadecimal: whether a run that goes on has the data that it began with. Not
     /// the files' bytes, and not where they lie.
     pub fn fingerprint(&self) -> String {
@@ -129,6 +155,17 @@ impl DataSet {
         }
         Ok(sets)
     }
+}
+
+/// Where two lists of classes part.
+fn other_classes(file: &Labels, model: &Labels) -> String {
+    let other = (0..file.len().max(model.len())).find(|&class| file.get(class) != model.get(class)).unwrap_or(0);
+    let name = |labels: &Labels| labels.get(other).map_or_else(|| "none".to_owned(), |name| format!("{name:?}"));
+    format!(
+        "it does not name the model's classes: class {other} is {} in it and {} in the model; expected the model's names in its order",
+        name(file),
+        name(model)
+    )
 }
 
 /// A class without samples cannot be learned.

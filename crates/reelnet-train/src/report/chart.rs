@@ -19,9 +19,14 @@ const LINES: u32 = 4;
 /// Points that are marked: of a curve with more, each is nobody's concern, and a curve of one is no line.
 const MARKED: usize = 40;
 
-/// Curves over steps in one frame.
+/// What most charts are over.
+pub(super) const STEP: &str = "step";
+
+/// Curves in one frame.
 pub(super) struct Chart<'points> {
     pub(super) title: &'static str,
+    /// What is counted from left to right.
+    pub(super) axis: &'static str,
     pub(super) series: Vec<Series<'points>>,
 }
 
@@ -66,7 +71,12 @@ impl Chart<'_> {
             );
         }
         let _ = writeln!(svg, "<text x=\"0\" y=\"14\" font-weight=\"bold\">{}</text>", self.title);
-        let _ = writeln!(svg, "<text x=\"{WIDTH}\" y=\"{:.1}\" text-anchor=\"end\">step {last}</text>", HEIGHT - 6.0);
+        let _ = writeln!(
+            svg,
+            "<text x=\"{WIDTH}\" y=\"{:.1}\" text-anchor=\"end\">{} {last}</text>",
+            HEIGHT - 6.0,
+            self.axis
+        );
         for (place, (series, colour)) in (0_u32..).zip(drawn().zip(COLOURS.iter().cycle())) {
             let mut line = String::new();
             for [step, value] in thinned(series.points) {
@@ -103,13 +113,13 @@ mod tests {
 
     #[test]
     fn curves_fill_their_frame_and_nothing_makes_none() {
-        assert_eq!(Chart { title: "loss", series: vec![Series::new("training", &[])] }.svg(), "");
+        assert_eq!(Chart { title: "loss", axis: STEP, series: vec![Series::new("training", &[])] }.svg(), "");
         let points = [[0.0, 2.0], [5.0, 1.0], [10.0, 0.0]];
-        let svg = Chart { title: "loss", series: vec![Series::new("training", &points)] }.svg();
+        let svg = Chart { title: "loss", axis: STEP, series: vec![Series::new("training", &points)] }.svg();
         assert!(svg.contains("points=\"56.0,24.0 388.0,120.0 720.0,216.0\""), "{svg}");
         assert!(svg.contains(">step 10<") && svg.contains(">2.000<") && svg.contains(">training<"), "{svg}");
         // One point that is zero.
-        let svg = Chart { title: "rate", series: vec![Series::new("rate", &[[0.0, 0.0]])] }.svg();
+        let svg = Chart { title: "rate", axis: STEP, series: vec![Series::new("rate", &[[0.0, 0.0]])] }.svg();
         assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
         assert!(svg.contains("<circle cx=\"56.0\" cy=\"216.0\""), "{svg}");
     }
@@ -117,7 +127,9 @@ mod tests {
     #[test]
     fn names_that_do_not_fit_beside_the_title_move_the_curves_down() {
         let points = [[0.0, 1.0], [10.0, 0.0]];
-        let of = |curves: usize| Chart { title: "top-1", series: vec![Series::new("run", &points); curves] }.svg();
+        let of = |curves: usize| {
+            Chart { title: "top-1", axis: STEP, series: vec![Series::new("run", &points); curves] }.svg()
+        };
         assert!(of(3).contains("points=\"56.0,24.0 ") && !of(3).contains("y=\"30\""), "{}", of(3));
         let svg = of(7);
         assert!(svg.contains("points=\"56.0,56.0 ") && svg.contains("y=\"30\"") && svg.contains("y=\"46\""), "{svg}");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::chart::{Chart, Series};
+use super::chart::{Chart, STEP, Series};
 use super::curves::Curves;
 use super::{escaped, head};
 use crate::error::TrainError;
@@ -103,7 +103,7 @@ fn page(runs: &[ComparedRun], curves: &[Curves], target: f64) -> String {
     ];
     for (title, points) in charts {
         let series = names.iter().zip(curves).map(|(name, curves)| Series::new(name, points(curves))).collect();
-        page += &Chart { title, series }.svg();
+        page += &Chart { title, axis: STEP, series }.svg();
     }
     page + "</html>\n"
 }

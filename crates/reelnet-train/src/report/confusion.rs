@@ -89,7 +89,7 @@ fn mistakes(confused: &Confused) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::confusion::Confusion;
+    use reelnet_infer::evaluation::Confusion;
 
     fn confused(classes: usize, pairs: &[(usize, usize)]) -> Confused {
         let mut counts = Confusion::default();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::confusion::Confusion;
+use reelnet_infer::evaluation::Confusion;
 
 /// Points `[step, value]`, in the order of steps.
 #[derive(Debug, Default, PartialEq)]

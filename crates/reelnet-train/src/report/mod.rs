@@ -4,17 +4,19 @@ mod chart;
 mod comparison;
 mod confusion;
 mod curves;
+mod evaluation;
 
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use chart::{Chart, Series};
+use chart::{Chart, STEP, Series};
 use curves::Curves;
 
 use crate::error::TrainError;
 use crate::recipe::Recipe;
 pub use comparison::{ComparedRun, Comparison, compare};
+pub use evaluation::{Thumbnail, evaluation_page};
 
 /// Writes the report of the run that a journal tells of.
 pub(crate) fn write(recipe: &Recipe, journal: &Path, path: &Path) -> Result<(), TrainError> {
@@ -27,6 +29,7 @@ fn page(recipe: &Recipe, curves: &Curves) -> String {
     let charts = [
         Chart {
             title: "loss",
+            axis: STEP,
             series: vec![
                 Series::new("training", &curves.losses),
                 Series::new("validation, network", &curves.network_losses),
@@ -35,14 +38,15 @@ fn page(recipe: &Recipe, curves: &Curves) -> String {
         },
         Chart {
             title: "top-1",
+            axis: STEP,
             series: vec![
                 Series::new("training, as augmented", &curves.accuracies),
                 Series::new("validation, network", &curves.network_top1),
                 Series::new("validation, average", &curves.average_top1),
             ],
         },
-        Chart { title: "learning rate", series: vec![Series::new("learning rate", &curves.rates)] },
-        Chart { title: "norm of the gradient", series: vec![Series::new("norm", &curves.norms)] },
+        Chart { title: "learning rate", axis: STEP, series: vec![Series::new("learning rate", &curves.rates)] },
+        Chart { title: "norm of the gradient", axis: STEP, series: vec![Series::new("norm", &curves.norms)] },
     ];
     let mut rows = vec![("steps", curves.losses.len().to_string())];
     let last = |points: &[[f64; 2]]| points.last().map(|[_, value]| format!("{value:.4}"));

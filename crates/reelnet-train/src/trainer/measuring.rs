@@ -6,10 +6,10 @@ use reelnet_infer::Classifier;
 
 use super::Run;
 use crate::checkpoint::Best;
-use crate::confusion::Confusion;
 use crate::error::TrainError;
 use crate::journal::{Record, SetName, WeightsOf};
 use crate::validation::{self, Measured, Unmeasured};
+use reelnet_infer::evaluation::Confusion;
 
 impl Run<'_> {
     /// Whether a validation falls between the last step and this one.

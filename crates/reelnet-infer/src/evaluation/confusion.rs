@@ -19,6 +19,13 @@ impl Confusion {
         *self.counts.entry([is, taken_for]).or_default() += 1;
     }
 
+    /// Adds what another part counted.
+    pub fn merge(&mut self, other: &Self) {
+        for (&pair, count) in &other.counts {
+            *self.counts.entry(pair).or_default() += count;
+        }
+    }
+
     /// Files of class `is` that were taken for `taken_for`.
     pub fn count(&self, is: usize, taken_for: usize) -> u64 {
         self.counts.get(&[is, taken_for]).copied().unwrap_or(0)
