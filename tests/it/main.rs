@@ -5,6 +5,7 @@ mod bench;
 mod bundles;
 mod calibrate;
 mod check_data;
+mod evaluation;
 mod frames;
 mod golden;
 mod golden_step;

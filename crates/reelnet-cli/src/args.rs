@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 mod bench;
+mod evaluation;
 mod inflation;
 mod precision;
 mod training;
@@ -14,6 +15,7 @@ use crate::device::DeviceChoice;
 pub(crate) use bench::{
     BackendArg, BenchCommand, DataBenchArgs, ForwardBenchArgs, StepBenchArgs, StepPrecisionArg, WorkArgs,
 };
+pub(crate) use evaluation::{CompareArgs, EvalArgs, EvalDataArgs, MetricsArgs, ReportArgs};
 pub(crate) use inflation::{InflateArgs, MethodArg, Topology};
 pub(crate) use precision::PrecisionArg;
 pub(crate) use training::{CompareRunsArgs, DataCommand, InspectArgs, TrainArgs};
@@ -52,6 +54,12 @@ pub(crate) enum Command {
     Data(DataCommand),
     /// Train a network by a recipe, from a data set to a bundle
     Train(TrainArgs),
+    /// Measure a model on a data set, clip by clip and video by video
+    Eval(EvalArgs),
+    /// Compute everything anew from scores: parts put together, models averaged, fewer views tried
+    Metrics(MetricsArgs),
+    /// Two evaluations side by side, with a paired test
+    Compare(CompareArgs),
     /// Measure this machine: forward passes, training steps, loading
     #[command(subcommand)]
     Bench(BenchCommand),

@@ -27,7 +27,27 @@ pub(super) fn open_or_default(model: Option<&Path>, device: &Device) -> anyhow::
 
 /// A bundle on its device, ready to score in numbers of this kind.
 pub(super) fn classifier(model: Option<&Path>, device: &Device, precision: PrecisionArg) -> anyhow::Result<Classifier> {
-    let bundle = open_or_default(model, device)?;
+    with_precision(open_or_default(model, device)?, model, device, precision)
+}
+
+/// The same for a bundle that was opened, looking at crops of another size.
+pub(super) fn sized_classifier(
+    mut bundle: Bundle,
+    model: Option<&Path>,
+    device: &Device,
+    precision: PrecisionArg,
+    crop: u32,
+) -> anyhow::Result<Classifier> {
+    bundle.manifest.pixels.crop = crop;
+    with_precision(bundle, model, device, precision)
+}
+
+fn with_precision(
+    bundle: Bundle,
+    model: Option<&Path>,
+    device: &Device,
+    precision: PrecisionArg,
+) -> anyhow::Result<Classifier> {
     ensure!(
         precision == PrecisionArg::F32 || *device == Device::flex(),
         "--precision {} is for CPUs; a GPU computes in what its network is in",

@@ -7,7 +7,10 @@ use std::path::Path;
 use anyhow::Context;
 
 /// Writes a file, or leaves what was there: an interrupted run leaves no half of a file under its name.
-pub(crate) fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<()> {
+pub(crate) fn write_whole(
+    path: &Path,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let told = || format!("cannot write `{}`", path.display());
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
