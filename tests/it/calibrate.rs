@@ -72,7 +72,9 @@ fn bytes_without_calibration_are_refused() {
     assert!(ended.stderr.contains("int8.toml") && ended.stderr.contains("fresh"), "{}", ended.stderr);
     // Of other weights, or no TOML.
     for (text, complaint) in [
-        ("format = 1\nweights_sha256 = \"00\"\nranges = []\n", "other weights"),
+        ("format = 2\nweights_sha256 = \"00\"\nfloats_until = 0\nranges = []\n", "other weights"),
+        // Of an earlier reelnet.
+        ("format = 1\nweights_sha256 = \"00\"\nranges = []\n", "format 1"),
         ("format = 9\nweights_sha256 = \"00\"\nranges = []\n", "format 9"),
         ("what?", "does not parse"),
     ] {

@@ -99,6 +99,9 @@ pub(crate) struct CalibrateArgs {
     /// Clips a file, spread evenly over its length: every second one is looked at, the others are for comparing
     #[arg(long, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=1000))]
     pub(crate) clips: u16,
+    /// Share of clips that must have the same best class as in 32-bit floats: as many of the first layers stay floats as that needs
+    #[arg(long, default_value_t = 0.97, value_name = "SHARE", value_parser = probability)]
+    pub(crate) agreement: f32,
     /// Threads to compute with [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,

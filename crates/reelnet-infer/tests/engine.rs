@@ -3,7 +3,7 @@
 use std::num::NonZero;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use reelnet_infer::engine::{Engine, EngineSpec, Precision, Ranges};
+use reelnet_infer::engine::{Bytes, Engine, EngineSpec, Precision, Ranges};
 use reelnet_infer::{Pixels, clip_batch};
 use reelnet_kernels::cpu;
 use reelnet_models::resnet::ResNetConfig;
@@ -135,13 +135,43 @@ fn halves_and_bytes_are_near() {
                 ndarray::ArrayView4::from_shape((frames, height, width, channels), clip).expect("a clip's bytes");
             floats.watch_ranges(&clip, &pixels, &mut ranges);
         }
-        for (precision, limit) in [(Precision::Bf16, 0.02), (Precision::Int8(ranges), 0.1)] {
+        for (precision, limit) in [(Precision::Bf16, 0.02), (Precision::Int8(Bytes { ranges, floats_until: 0 }), 0.1)] {
             let spec = EngineSpec { precision, ..spec(shape, 2) };
             let mut engine = Engine::compile(&network, &spec).expect("there is an engine");
             let found = difference(engine.run_normalised(&clips), &expected);
             assert!(found < limit, "{name} at {shape:?}: {found:.1e} in {:?}", spec.precision);
             assert!(found > 1e-5, "{name}: narrow numbers were not used");
         }
+    }
+}
+
+#[test]
+fn bytes_may_begin_anywhere_after_floats() {
+    if !has_engines(true) {
+        return;
+    }
+    // One with gates and thin early layers, one whose borders lie between frames.
+    let chosen = |(name, _): &&(&str, [usize; 5])| ["efficientnet-b0", "resnet3d-rs-50"].contains(name);
+    for &(name, shape) in NETWORKS.iter().filter(chosen) {
+        let (network, clips) = (named(name), clips(shape, 7));
+        let expected = by_burn(&network, &clips, shape);
+        let mut ranges = Ranges::new();
+        let mut floats = Engine::compile(&network, &spec(shape, 2)).expect("there is an engine");
+        floats.run_watching_ranges(&clips, &mut ranges);
+        let difference_at = |floats_until: usize| {
+            let precision = Precision::Int8(Bytes { ranges: ranges.clone(), floats_until });
+            // In chunks, so that what is made narrow is made so chunk by chunk too.
+            let spec = EngineSpec { precision, chunk_bytes: 1 << 18, ..spec(shape, 2) };
+            let mut engine = Engine::compile(&network, &spec).expect("there is an engine");
+            difference(engine.run_normalised(&clips), &expected)
+        };
+        let borders = floats.borders();
+        assert!(borders[0] == 0 && borders.len() > 4, "{name}: {borders:?}");
+        let chosen = [borders[0], borders[1], borders[borders.len() / 2], borders[borders.len() - 1]];
+        let found = chosen.map(difference_at);
+        assert!(found.iter().all(|&found| found < 0.1 && found > 0.0), "{name} at {shape:?}: {found:?}");
+        let (first, last) = (found[0], found[found.len() - 1]);
+        assert!(last < first / 2.0, "{name} at {shape:?}: fewer layers of bytes are nearer to floats: {found:?}");
     }
 }
 

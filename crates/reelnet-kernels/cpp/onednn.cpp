@@ -1,4 +1,5 @@
 // Convolutions on burn's tensors: plans over channels-last activations, forward and backward. Compiles against oneDNN 2.6 and 3.x.
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <stdexcept>
@@ -7,6 +8,32 @@
 #include "convolution.h"
 
 using namespace reelnet;
+
+// The gradient of a `window x 1` kernel: for each place in the window, and each sample, `destination^T source` over the rows that the
+// window sees there.
+struct Products {
+    int64_t batch, frames_in, frames_out, pixels, channels_in, channels_out, window, before;
+
+    void run(const float *source, const float *destination, float *weights) const {
+        for (int64_t place = 0; place < window; ++place) {
+            float *product = weights + place * channels_out * channels_in, beta = 0;
+            const int64_t shift = place - before;
+            const int64_t begin = std::max<int64_t>(0, -shift), end = std::min(frames_out, frames_in - shift);
+            if (end <= begin) {
+                // Padding is all that it sees.
+                std::memset(product, 0, sizeof(float) * channels_out * channels_in);
+                continue;
+            }
+            for (int64_t sample = 0; sample < batch; ++sample, beta = 1) {
+                const float *slopes = destination + (sample * frames_out + begin) * pixels * channels_out;
+                const float *features = source + (sample * frames_in + begin + shift) * pixels * channels_in;
+                const auto status = dnnl_sgemm('T', 'N', channels_out, channels_in, (end - begin) * pixels, 1, slopes, channels_out,
+                                               features, channels_in, beta, product, channels_in);
+                if (status != dnnl_success) throw dnnl::error(status, "could not multiply matrices");
+            }
+        }
+    }
+};
 
 struct ReelnetPlan {
     int64_t direction, threads;
@@ -17,6 +44,8 @@ struct ReelnetPlan {
     Reorder source_reorder, weights_reorder, destination_reorder;
     std::string implementation;
     uint64_t scratch_bytes = 0;
+    // Weight gradients as matrix products, one for each place in a window of frames; no kernel, then.
+    std::unique_ptr<Products> products;
     // The kernel multiplies scratch memory that it never wrote by zero, which is zero only for numbers.
     bool needs_clear_scratch = false;
 };
@@ -168,12 +197,36 @@ std::unique_ptr<ReelnetPlan> build(const ReelnetConv &conv, Freedom free, bool f
     return plan;
 }
 
+// Compiled weight gradients of `n x 1` kernels reach two fifths of what matrix products do (benches/README.md).
+bool suits_products(const ReelnetConv &conv) {
+    return conv.direction == REELNET_WEIGHT_GRADIENT && !conv.half && !conv.has_bias && conv.axes == 2 && conv.groups == 1 &&
+           conv.kernel[1] > 1 && conv.kernel[2] == 1 && conv.stride[1] == 1 && conv.stride[2] == 1 && conv.dilation[1] == 1 &&
+           conv.before[2] == 0 && conv.after[2] == 0;
+}
+
+std::unique_ptr<ReelnetPlan> build_products(const ReelnetConv &conv) {
+    auto plan = std::make_unique<ReelnetPlan>();
+    plan->direction = conv.direction;
+    plan->threads = conv.threads;
+    plan->has_bias = false;
+    plan->products = std::make_unique<Products>(Products{conv.batch, conv.size[1], conv.output[1], conv.size[2], conv.channels_in,
+                                                         conv.channels_out, conv.kernel[1], conv.before[1]});
+    const auto shapes = shapes_of(conv);
+    const int64_t in = conv.channels_in, all = conv.channels_out * in;
+    plan->weights = memory::desc(shapes.weights, Type::f32, memory::dims{in, 1, all, all});
+    plan->weights_reorder.plan(plan->weights, memory::desc(shapes.weights, Type::f32, shapes.plain_weights));
+    plan->scratch_bytes = aligned(plan->weights.get_size());
+    plan->implementation = "sgemm";
+    return plan;
+}
+
 // A matrix product of bfloat16 is slower than a compiled kernel of floats with a copy before and behind it.
 bool is_slow(const ReelnetConv &conv, const std::string &implementation) {
     return is_reference(implementation) || (conv.half && implementation.find("gemm:") != std::string::npos);
 }
 
 std::unique_ptr<ReelnetPlan> choose(const ReelnetConv &conv) {
+    if (suits_products(conv)) return build_products(conv);
     std::unique_ptr<ReelnetPlan> slow;
     std::string why;
     for (const bool floats : {false, true}) {
@@ -221,6 +274,13 @@ extern "C" int reelnet_onednn_run(const ReelnetPlan *plan, void *source, void *w
                                   void *scratch) {
     return guarded([&] {
         set_threads(plan->threads);
+        if (plan->products) {
+            auto *products = static_cast<float *>(scratch);
+            plan->products->run(static_cast<const float *>(source), static_cast<const float *>(destination), products);
+            plan->weights_reorder.run(products, weights);
+            stream().wait();
+            return;
+        }
         const bool forward = plan->direction == REELNET_FORWARD;
         const bool input_gradient = plan->direction == REELNET_INPUT_GRADIENT;
         const bool weight_gradient = plan->direction == REELNET_WEIGHT_GRADIENT;

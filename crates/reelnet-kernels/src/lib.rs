@@ -15,6 +15,7 @@ mod layout;
 mod norm;
 #[cfg(onednn)]
 mod onednn;
+pub mod parameters;
 pub mod peak;
 mod pool;
 mod sums;

@@ -76,9 +76,8 @@ pub fn gradients(network: &Network, gradients: Gradients) -> Vec<(ParameterInfo,
     visitor.found
 }
 
-/// Replaces each parameter by what `change` makes of its flat tensor, on the device; `None` keeps it. Statistics are not asked
-/// for.
-pub fn update(network: Network, change: impl FnMut(&ParameterInfo, Tensor<1>) -> Option<Tensor<1>>) -> Network {
+/// Replaces each parameter by what `change` makes of its flat tensor, on the device. Statistics are not asked for.
+pub fn update(network: Network, change: impl FnMut(&ParameterInfo, Tensor<1>) -> Tensor<1>) -> Network {
     let image = network.config().is_image();
     network.map(&mut UpdateMapper { path: Path::default(), image, change })
 }
@@ -221,7 +220,7 @@ struct UpdateMapper<F> {
     change: F,
 }
 
-impl<F: FnMut(&ParameterInfo, Tensor<1>) -> Option<Tensor<1>>> ModuleMapper for UpdateMapper<F> {
+impl<F: FnMut(&ParameterInfo, Tensor<1>) -> Tensor<1>> ModuleMapper for UpdateMapper<F> {
     follows_path!();
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -233,11 +232,9 @@ impl<F: FnMut(&ParameterInfo, Tensor<1>) -> Option<Tensor<1>>> ModuleMapper for 
         let change = &mut self.change;
         param.map(|tensor| {
             let (tracked, requires) = (tensor.is_autodiff(), tensor.is_require_grad());
-            match change(&info, tensor.clone().without_autodiff().flatten(0, D - 1)) {
-                Some(new) if tracked => new.reshape(dims).autodiff().set_require_grad(requires),
-                Some(new) => new.reshape(dims),
-                None => tensor,
-            }
+            // Moved, not cloned: what nobody else holds can be changed in place.
+            let new = change(&info, tensor.without_autodiff().flatten(0, D - 1)).reshape(dims);
+            if tracked { new.autodiff().set_require_grad(requires) } else { new }
         })
     }
 }

@@ -4,6 +4,7 @@
 //! usable: averaging weights alone is a known bug of reimplementations.
 
 use burn::tensor::Device;
+use reelnet_kernels::parameters as kernels;
 use reelnet_models::weights::{StateDict, WeightTensor};
 use reelnet_models::{Network, parameters};
 use serde::{Deserialize, Serialize};
@@ -47,7 +48,7 @@ impl Ema {
         let kept = decay_at(self.decay, step);
         for (info, value) in parameters::tensors(network) {
             let average = self.average.remove(&info.name).expect("the average has the network's names");
-            self.average.insert(info.name, average * kept + value * (1.0 - kept));
+            self.average.insert(info.name, kernels::average(average, value, kept));
         }
     }
 

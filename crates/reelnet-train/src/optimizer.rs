@@ -4,6 +4,7 @@
 //! keep their state under ids that no file of ours knows.
 
 use burn::tensor::{Device, Tensor};
+use reelnet_kernels::parameters::{Descent, Look, descend};
 use reelnet_models::weights::StateDict;
 use reelnet_models::{Network, parameters};
 use serde::{Deserialize, Serialize};
@@ -73,22 +74,17 @@ impl Optimizer {
     /// The network after a step; the first `step` is 1. A parameter without a gradient, or with a rate of 0, stays as it is.
     pub fn step(&mut self, network: Network, mut gradients: Named, learning_rate: f64, step: u64) -> Network {
         parameters::update(network, |info, weight| {
-            let gradient = gradients.remove(&info.name)?;
             let group = self.groups.of(&info.name);
+            let Some(gradient) = gradients.remove(&info.name).filter(|_| group.rate != 0.0) else { return weight };
             let rate = learning_rate * group.rate;
-            if group.rate == 0.0 {
-                return None;
-            }
-            Some(match self.config {
+            match self.config {
                 OptimizerConfig::Sgd { momentum, nesterov } => {
-                    let gradient = decayed(gradient, &weight, group.weight_decay);
-                    let velocity = match self.take("velocity", &info.name) {
-                        Some(velocity) => velocity * momentum + gradient.clone(),
-                        None => gradient.clone(),
-                    };
-                    self.keep("velocity", &info.name, velocity.clone());
-                    let direction = if nesterov { gradient + velocity * momentum } else { velocity };
-                    weight - direction * rate
+                    let look = if nesterov { Look::Ahead } else { Look::Here };
+                    let step = Descent { rate, momentum, weight_decay: group.weight_decay, look };
+                    let velocity = self.take("velocity", &info.name);
+                    let (weight, velocity) = descend(weight, gradient, velocity, &step);
+                    self.keep("velocity", &info.name, velocity);
+                    weight
                 }
                 OptimizerConfig::RmsProp { decay, momentum, epsilon } => {
                     let gradient = decayed(gradient, &weight, group.weight_decay);
@@ -117,7 +113,7 @@ impl Optimizer {
                     let direction = (mean / mean_share) / ((square / square_share).sqrt() + epsilon);
                     weight.clone() - weight * (rate * group.weight_decay) - direction * rate
                 }
-            })
+            }
         })
     }
 

@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use reelnet_clips::{ClipErrorKind, Limits, Opener};
 use reelnet_infer::calibration::{self, Agreement, Calibrator};
-use reelnet_infer::engine::{Precision, Ranges};
+use reelnet_infer::engine::{Bytes, Precision};
 use reelnet_infer::{Bundle, Classifier};
 use serde::Serialize;
 
@@ -65,13 +65,23 @@ pub(crate) fn calibrate(args: &CalibrateArgs) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Interrupted);
     }
     ensure!(looked_at > 0, "none of {} files could be decoded, so there is nothing to calibrate with", files.len());
-    let ranges = calibrator.finish();
+    say(format_args!("looking for the layers that must stay floats"));
+    let bytes = calibrator.finish(&bundle, f64::from(args.agreement))?;
+    let goal = 100.0 * args.agreement;
 
     // ---- Beside floats ----
-    let Some(rows) = compare(args, &clips, &bundle, &ranges)? else { return Ok(Outcome::Interrupted) };
+    let Some(rows) = compare(args, &clips, &bundle, &bytes)? else { return Ok(Outcome::Interrupted) };
     bundle.write(&args.out)?;
-    calibration::write(&args.out, &bundle, &ranges)?;
+    calibration::write(&args.out, &bundle, &bytes)?;
     print(args, &rows)?;
+    let is_short = |row: &&Row| row.precision == "int8" && row.agreement.share() < f64::from(args.agreement);
+    if let Some(Row { agreement, .. }) = rows.iter().find(is_short) {
+        say(format_args!(
+            "int8 falls short: the same class for {:.1} % of the clips that it was not calibrated with, and {goal:.1} % were asked for; \
+             more clips, or a higher --agreement, keep more layers in floats",
+            100.0 * agreement.share()
+        ));
+    }
     say(format_args!("calibrated with {looked_at} clips; tag with `--model {} --precision int8`", args.out.display()));
     Ok(if failed.0 > 0 { Outcome::SomeFailed } else { Outcome::Done })
 }
@@ -123,9 +133,9 @@ impl Clips<'_> {
     }
 }
 
-fn compare(args: &CalibrateArgs, clips: &Clips, bundle: &Bundle, ranges: &Ranges) -> anyhow::Result<Option<Vec<Row>>> {
+fn compare(args: &CalibrateArgs, clips: &Clips, bundle: &Bundle, bytes: &Bytes) -> anyhow::Result<Option<Vec<Row>>> {
     let device = Device::flex();
-    let kinds = [("f32", Precision::F32), ("bf16", Precision::Bf16), ("int8", Precision::Int8(ranges.clone()))];
+    let kinds = [("f32", Precision::F32), ("bf16", Precision::Bf16), ("int8", Precision::Int8(bytes.clone()))];
     let mut contenders = Vec::new();
     for (name, precision) in kinds {
         let bundle = bundles::open_or_default(args.model.as_deref(), &device)?;

@@ -11,7 +11,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::turns::{Patience, Turns, take_turns};
-use crate::engine::{Engine, EngineError, EngineSpec, Precision, Ranges};
+use crate::engine::{Bytes, Engine, EngineError, EngineSpec, Precision, Ranges};
 
 /// What computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -171,7 +171,7 @@ fn engine(network: &Network, case: &ForwardCase, values: &[f32]) -> Result<Engin
         Numbers::Int8 => {
             let mut ranges = Ranges::default();
             Engine::compile(network, &spec(Precision::F32))?.run_watching_ranges(values, &mut ranges);
-            Precision::Int8(ranges)
+            Precision::Int8(Bytes { ranges, floats_until: 0 })
         }
     };
     Engine::compile(network, &spec(precision))

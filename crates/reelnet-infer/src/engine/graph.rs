@@ -47,6 +47,8 @@ pub(super) enum Op {
     Multiply { source: Value, gate: Value },
     /// `left + right`.
     Add { left: Value, right: Value },
+    /// The same in narrower numbers.
+    Narrow { source: Value },
     /// Its work was taken over by another.
     Gone,
 }
@@ -104,18 +106,48 @@ impl Graph {
         std::mem::replace(&mut self.nodes[value.0].op, op)
     }
 
-    /// Whoever takes `value` takes `other` from now on.
-    pub(super) fn substitute(&mut self, value: Value, other: Value) {
-        self.replace(value, Op::Gone);
+    /// Whoever takes `value` takes `other` from now on, but `other` itself.
+    pub(super) fn redirect(&mut self, value: Value, other: Value) {
         let swap = |operand: &mut Value| {
             if *operand == value {
                 *operand = other;
             }
         };
-        for node in &mut self.nodes {
-            node.op.operands_mut().into_iter().for_each(swap);
+        for (index, node) in self.nodes.iter_mut().enumerate() {
+            if index != other.0 {
+                node.op.operands_mut().into_iter().for_each(swap);
+            }
         }
         swap(&mut self.output);
+    }
+
+    /// As [`Self::redirect`], and nobody computes `value` any more.
+    pub(super) fn substitute(&mut self, value: Value, other: Value) {
+        self.replace(value, Op::Gone);
+        self.redirect(value, other);
+    }
+
+    /// Every operation after what it takes, and only those that the result needs.
+    pub(super) fn order(&self) -> Vec<Value> {
+        enum Visit {
+            Enter(Value),
+            Leave(Value),
+        }
+        let mut order = Vec::new();
+        let mut seen = vec![false; self.nodes.len()];
+        let mut stack = vec![Visit::Enter(self.output)];
+        while let Some(visit) = stack.pop() {
+            match visit {
+                Visit::Enter(value) if !seen[value.0] => {
+                    seen[value.0] = true;
+                    stack.push(Visit::Leave(value));
+                    stack.extend(self.node(value).op.operands().into_iter().rev().map(Visit::Enter));
+                }
+                Visit::Enter(_) => {}
+                Visit::Leave(value) => order.push(value),
+            }
+        }
+        order
     }
 
     /// The convolution that a value is, if it is one.
@@ -148,7 +180,8 @@ impl Op {
             Self::Affine { source, .. }
             | Self::Activate { source, .. }
             | Self::Pool { source, .. }
-            | Self::Mean { source } => vec![*source],
+            | Self::Mean { source }
+            | Self::Narrow { source } => vec![*source],
             Self::Multiply { source: left, gate: right } | Self::Add { left, right } => vec![*left, *right],
         }
     }
@@ -163,7 +196,8 @@ impl Op {
             Self::Affine { source, .. }
             | Self::Activate { source, .. }
             | Self::Pool { source, .. }
-            | Self::Mean { source } => vec![source],
+            | Self::Mean { source }
+            | Self::Narrow { source } => vec![source],
             Self::Multiply { source: left, gate: right } | Self::Add { left, right } => vec![left, right],
         }
     }

@@ -19,7 +19,7 @@ use reelnet_models::{ConfigError, Network};
 use thiserror::Error;
 
 pub(crate) use engines::Engines;
-pub use formats::Ranges;
+pub use formats::{Bytes, Ranges};
 
 use crate::pixels::Pixels;
 use graph::Graph;
@@ -31,10 +31,11 @@ pub enum Precision {
     /// 32-bit floats.
     #[default]
     F32,
-    /// The upper halves of floats.
+    /// The upper halves of floats; floats up to the last depthwise convolution of a quarter of the clips' height or more, where a
+    /// network has one.
     Bf16,
-    /// Bytes, scaled by what the features were seen to reach.
-    Int8(Ranges),
+    /// Bytes, scaled by what the features were seen to reach, after as many layers of floats as they need.
+    Int8(Bytes),
 }
 
 /// What an engine is compiled for.
@@ -111,6 +112,16 @@ impl Engine {
         let [frames, height, width] = spec.clip;
         let mut graph = Graph::of(network, [spec.batch, frames, height, width, 3]);
         rewrite::rewrite(&mut graph);
+        let border = match &spec.precision {
+            Precision::F32 => None,
+            Precision::Bf16 => formats::border_by_rule(&graph),
+            Precision::Int8(bytes) => {
+                formats::borders(&graph).into_iter().find(|border| border.0 == bytes.floats_until)
+            }
+        };
+        if let Some(border) = border.filter(|border| border.0 > 0) {
+            formats::narrow_after(&mut graph, border);
+        }
         let program = Program::compile(&graph, spec, None)?;
         Ok(Self { program, graph: Arc::new(graph), spec: spec.clone(), classes: network.config().classes() })
     }
@@ -145,14 +156,15 @@ impl Engine {
         self.program.logits()
     }
 
-    /// Runs a clip, and widens `ranges` to what the features reach. Of an engine of 32-bit floats.
+    /// The logits of a clip; widens `ranges` to what its features reach. Of an engine of 32-bit floats.
     ///
     /// # Panics
     /// If it is of other numbers, or the clip has another shape.
-    pub fn watch_ranges(&mut self, clip: &ArrayView4<'_, u8>, pixels: &Pixels, ranges: &mut Ranges) {
+    pub fn watch_ranges(&mut self, clip: &ArrayView4<'_, u8>, pixels: &Pixels, ranges: &mut Ranges) -> &[f32] {
         assert!(self.spec.precision == Precision::F32, "ranges are those of floats");
         self.program.set_clips(std::slice::from_ref(clip), (pixels.mean, pixels.deviation));
         self.program.watch_ranges(ranges);
+        self.program.logits()
     }
 
     /// As [`Self::run_normalised`], and widens `ranges` to what the features reach. Of an engine of 32-bit floats.
@@ -163,6 +175,11 @@ impl Engine {
         assert!(self.spec.precision == Precision::F32, "ranges are those of floats");
         self.program.set_features(clips);
         self.program.watch_ranges(ranges);
+    }
+
+    /// Places in the graph where the network can go over to narrower numbers, the clips first.
+    pub fn borders(&self) -> Vec<usize> {
+        formats::borders(&self.graph).into_iter().map(|border| border.0).collect()
     }
 
     /// How long each operation takes, the best of `rounds`, in the order in which they run.

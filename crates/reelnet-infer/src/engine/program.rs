@@ -60,6 +60,7 @@ enum Work {
         features: Shape,
         copy: bool,
     },
+    Narrow(Format),
 }
 
 /// Gates of all samples, one after the other.
@@ -249,6 +250,10 @@ impl Step {
                 let [source, destination, scratch] = disjoint(arena, [source, destination, scratch]);
                 pool.run(source, destination, scratch);
             }
+            Work::Narrow(Format { number, scale }) => {
+                let [floats, narrow] = disjoint(arena, [source, destination]);
+                fused::convert(bytemuck::cast_slice(floats), narrow, (*number, *scale), threads);
+            }
             Work::Mean(mean) => {
                 let [source, means] = disjoint(arena, [source, destination]);
                 mean.add(source, first_image, bytemuck::cast_slice_mut(means));
@@ -272,6 +277,7 @@ impl Step {
                 (spec.to_string(), conv.implementation().to_owned(), macs * calls * chunks)
             }
             Work::Pool(pool) => (pool.spec().to_string(), pool.implementation().to_owned(), 0),
+            Work::Narrow(Format { number, .. }) => (format!("floats to {number:?}"), String::new(), 0),
             Work::Mean(mean) => (format!("mean of {:?}", mean.features), String::new(), 0),
             Work::Multiply { features, .. } => (format!("gate over {features:?}"), String::new(), 0),
         };
@@ -282,7 +288,7 @@ impl Step {
         match &self.work {
             Work::Conv { conv, .. } => conv.scratch_bytes(),
             Work::Pool(pool) => pool.scratch_bytes(),
-            Work::Mean(_) | Work::Multiply { .. } => 0,
+            Work::Mean(_) | Work::Multiply { .. } | Work::Narrow(_) => 0,
         }
     }
 }
@@ -342,6 +348,7 @@ impl Builder<'_> {
                 let (number, features) = (self.format(source).number, node.shape);
                 (source, Work::Multiply { gate, number, features, copy })
             }
+            &Op::Narrow { source } => (source, Work::Narrow(self.format(value))),
             Op::Affine { .. } => return unsupported("a batch norm without a convolution before it"),
             Op::Activate { .. } => return unsupported("an activation without a convolution before it"),
             Op::Add { .. } => return unsupported("a sum without a convolution before it"),

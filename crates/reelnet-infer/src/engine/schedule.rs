@@ -43,7 +43,7 @@ impl Schedule {
     /// `chunk_bytes` are what the largest operation of a stretch should read and write a chunk; `size` says how many bytes a number of
     /// a value has.
     pub(super) fn new(graph: &Graph, chunk_bytes: usize, size: &dyn Fn(Value) -> usize) -> Self {
-        let order = order(graph);
+        let order = graph.order();
         let stretches = stretches(graph, &order, chunk_bytes, size);
         let in_place = in_place(graph, &order);
         let (places, bytes) = place(graph, &stretches, &in_place, size);
@@ -53,29 +53,6 @@ impl Schedule {
     pub(super) fn place(&self, value: Value) -> Place {
         self.places[&value]
     }
-}
-
-/// Every operation after what it takes, and only those that the result needs.
-fn order(graph: &Graph) -> Vec<Value> {
-    enum Visit {
-        Enter(Value),
-        Leave(Value),
-    }
-    let mut order = Vec::new();
-    let mut seen = vec![false; graph.values().count()];
-    let mut stack = vec![Visit::Enter(graph.output)];
-    while let Some(visit) = stack.pop() {
-        match visit {
-            Visit::Enter(value) if !seen[value.0] => {
-                seen[value.0] = true;
-                stack.push(Visit::Leave(value));
-                stack.extend(graph.node(value).op.operands().into_iter().rev().map(Visit::Enter));
-            }
-            Visit::Enter(_) => {}
-            Visit::Leave(value) => order.push(value),
-        }
-    }
-    order
 }
 
 /// Frames of a value, if it has as many as its operation takes and looks at each alone.
@@ -92,7 +69,9 @@ fn framewise_images(graph: &Graph, value: Value) -> Option<usize> {
             Some(images(graph.shape(value)))
         }
         Op::Mean { source } => Some(images(graph.shape(*source))),
-        Op::Multiply { source, .. } if !is_vector(graph, *source) => Some(images(graph.shape(value))),
+        Op::Multiply { source, .. } | Op::Narrow { source } if !is_vector(graph, *source) => {
+            Some(images(graph.shape(value)))
+        }
         _ => None,
     }
 }

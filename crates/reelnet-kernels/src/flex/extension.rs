@@ -11,9 +11,10 @@ use burn::backend::{AutodiffBackend, Backend, Dispatch, Flex, backend_extension}
 use burn::tensor::{DType, Device, Tensor, bf16};
 
 use super::batch_norm::{self as norms, Moments, Norm};
-use super::elementwise;
 use super::pool::{self, Sweep, Winners};
+use super::{elementwise, parameters};
 use crate::norm::Then;
+use crate::parameters::Descent;
 use crate::window::Window;
 
 /// Whether the kernels here compute with such features: floats or bfloat16 on a CPU, at least one.
@@ -93,6 +94,23 @@ pub(crate) fn average_pool(features: Tensor<5>, sweep: Sweep) -> Tensor<5> {
     Tensor::from_dispatch(Dispatch::average_pool_features(features.into_dispatch(), sweep))
 }
 
+/// [`crate::parameters::descend`] of what is [`takes_floats`]n here.
+pub(crate) fn descend(
+    weights: Tensor<1>,
+    gradient: Tensor<1>,
+    velocity: Tensor<1>,
+    step: Descent,
+) -> (Tensor<1>, Tensor<1>) {
+    let (gradient, velocity) = (gradient.into_dispatch(), velocity.into_dispatch());
+    let (weights, velocity) = Dispatch::descend_flat(weights.into_dispatch(), gradient, velocity, step);
+    (Tensor::from_dispatch(weights), Tensor::from_dispatch(velocity))
+}
+
+/// [`crate::parameters::average`] of what is [`takes_floats`]n here.
+pub(crate) fn follow(average: Tensor<1>, value: Tensor<1>, kept: f64) -> Tensor<1> {
+    Tensor::from_dispatch(Dispatch::follow_flat(average.into_dispatch(), value.into_dispatch(), kept))
+}
+
 #[backend_extension(Flex, Autodiff)]
 trait FlexOps: Backend {
     fn batch_norm_then(
@@ -155,18 +173,27 @@ impl FlexOps for Flex {
     }
 }
 
-// Untracked features only, so that it has no gradient.
+// Of untracked tensors only: nothing here has a gradient.
 #[backend_extension(Flex)]
-trait FlexInference: Backend {
+trait FlexUntracked: Backend {
     fn affine_then(
         features: FloatTensor<Self>,
         scale: FloatTensor<Self>,
         shift: FloatTensor<Self>,
         then: Then,
     ) -> FloatTensor<Self>;
+
+    fn descend_flat(
+        weights: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        velocity: FloatTensor<Self>,
+        step: Descent,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    fn follow_flat(average: FloatTensor<Self>, value: FloatTensor<Self>, kept: f64) -> FloatTensor<Self>;
 }
 
-impl FlexInference for Flex {
+impl FlexUntracked for Flex {
     fn affine_then(
         features: FloatTensor<Self>,
         scale: FloatTensor<Self>,
@@ -174,6 +201,19 @@ impl FlexInference for Flex {
         then: Then,
     ) -> FloatTensor<Self> {
         in_numbers!(features, norms::affine(&features, &scale, &shift, then))
+    }
+
+    fn descend_flat(
+        weights: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        velocity: FloatTensor<Self>,
+        step: Descent,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        parameters::descend(weights, &gradient, velocity, step)
+    }
+
+    fn follow_flat(average: FloatTensor<Self>, value: FloatTensor<Self>, kept: f64) -> FloatTensor<Self> {
+        parameters::follow(average, &value, kept)
     }
 }
 

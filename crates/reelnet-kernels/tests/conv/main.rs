@@ -134,6 +134,19 @@ fn problem() -> impl Strategy<Value = Problem> {
     })
 }
 
+/// Kernels over frames alone, whose weight gradients are matrix products: padding may be all that one of their places sees.
+fn temporal_problem() -> impl Strategy<Value = Problem> {
+    let frames = (2..=5_usize).prop_flat_map(|kernel| (Just(kernel), 0..kernel, 0..kernel, 0..=6_usize));
+    (1..=3_usize, (1..=40_usize, 1..=40_usize), frames, 1..=5_usize, 1..=5_usize).prop_map(
+        |(batch, (channels, channels_out), (kernel, before, after, extra), height, width)| {
+            let frames = kernel.saturating_sub(before + after).max(1) + extra;
+            let padding = [(before, after), (0, 0), (0, 0)];
+            let window = Window { kernel: [kernel, 1, 1], stride: [1; 3], dilation: [1; 3], padding };
+            Problem { features: [batch, frames, height, width, channels], channels_out, groups: 1, window }
+        },
+    )
+}
+
 impl std::fmt::Debug for Problem {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{:?} to {} in {} groups, {:?}", self.features, self.channels_out, self.groups, self.window)
@@ -146,6 +159,11 @@ proptest! {
     #[test]
     fn random_convolutions_are_their_definition(problem in problem(), has_bias: bool, seed in 0..1_000_000_u64) {
         holds(&problem, has_bias, Numbers::Float, seed, &Device::flex().autodiff())?;
+    }
+
+    #[test]
+    fn random_temporal_convolutions_are_their_definition(problem in temporal_problem(), seed in 0..1_000_000_u64) {
+        holds(&problem, false, Numbers::Float, seed, &Device::flex().autodiff())?;
     }
 
     #[test]
@@ -181,8 +199,8 @@ fn network_problems() -> impl Iterator<Item = Problem> {
 fn convolutions_of_the_networks_are_their_definition() {
     for device in [Device::flex().autodiff(), Device::flex().autodiff().gradient_checkpointing()] {
         for problem in network_problems() {
-            for held in [Numbers::Float, Numbers::Half] {
-                holds(&problem, true, held, 7, &device)
+            for (held, has_bias) in [(Numbers::Float, true), (Numbers::Float, false), (Numbers::Half, true)] {
+                holds(&problem, has_bias, held, 7, &device)
                     .unwrap_or_else(|error| panic!("{problem:?}, {held:?}: {error}"));
             }
         }

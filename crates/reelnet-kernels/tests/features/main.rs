@@ -1,7 +1,8 @@
-//! Batch norm, pooling, residual sums and gates against their definitions in 64 bits, forward and gradients. In 32 bits and in
+//! Batch norm, pooling, residual sums, gates and optimizer steps against their definitions in 64 bits, forward and gradients. In 32 bits and in
 //! bfloat16 they run on the kernels of this crate, in 64 on what burn's operations compose.
 
 mod norm;
+mod parameters;
 mod pool;
 mod sums;
 
