@@ -100,8 +100,8 @@ pub(crate) struct CalibrateArgs {
     #[arg(long, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=1000))]
     pub(crate) clips: u16,
     /// Share of clips that must have the same best class as in 32-bit floats: as many of the first layers stay floats as that needs
-    #[arg(long, default_value_t = 0.97, value_name = "SHARE", value_parser = probability)]
-    pub(crate) agreement: f32,
+    #[arg(long, default_value_t = 0.97, value_name = "SHARE", value_parser = share)]
+    pub(crate) agreement: f64,
     /// Threads to compute with [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
@@ -136,6 +136,18 @@ pub(crate) struct TagArgs {
     /// Threads that the network of one file computes with [default: its share of the cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
+    #[command(flatten)]
+    pub(crate) scoring: ScoringArgs,
+    #[command(flatten)]
+    pub(crate) opening: OpeningArgs,
+    /// Say on stderr where the time of each file goes
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+/// How files are scored.
+#[derive(Debug, Args)]
+pub(crate) struct ScoringArgs {
     /// Numbers that the network computes in, on a CPU
     #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
     pub(crate) precision: PrecisionArg,
@@ -145,11 +157,6 @@ pub(crate) struct TagArgs {
     /// cpu, cuda or cuda:N
     #[arg(long, default_value = "cpu")]
     pub(crate) device: DeviceChoice,
-    #[command(flatten)]
-    pub(crate) opening: OpeningArgs,
-    /// Say on stderr where the time of each file goes
-    #[arg(long, short)]
-    pub(crate) verbose: bool,
 }
 
 /// How files are opened.
@@ -368,6 +375,13 @@ pub(crate) struct DoctorArgs {
 pub(crate) struct CompletionsArgs {
     /// Shell
     pub(crate) shell: clap_complete::Shell,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
+        _ => Err(format!("`{text}` is no share, expected a number from 0 to 1, such as 0.005")),
+    }
 }
 
 fn probability(text: &str) -> Result<f32, String> {

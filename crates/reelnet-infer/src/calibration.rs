@@ -67,7 +67,7 @@ impl Calibrator {
         let logits = self.engine.watch_ranges(&clip.frames.view(), &bundle.manifest.pixels, &mut self.ranges);
         let best = best(logits);
         self.kept_bytes += clip.frames.len();
-        if self.kept_bytes <= KEPT_BYTES {
+        if self.kept.is_empty() || self.kept_bytes <= KEPT_BYTES {
             self.kept.push(Kept { clip: clip.clone(), best });
         }
     }

@@ -232,3 +232,31 @@ fn what_is_no_evaluation_says_so() {
         assert!(Evaluation::open(std::slice::from_ref(&file)).is_err(), "cut at {at}");
     }
 }
+
+#[test]
+fn models_together_rank_the_videos_that_all_of_them_scored() {
+    let cases = golden();
+    let case =
+        cases.iter().find(|case| case["found"].get("mean_average_precision").is_some()).expect("several classes");
+    let place = tempfile::tempdir().expect("a folder");
+    // The first video has one class, so that several come into view later; the second model has not scored it.
+    let mut all = records(case);
+    let Record::Scored(first) = &mut all[0] else { unreachable!("bad files come last") };
+    first.labels.truncate(1);
+    let mut fewer = all.clone();
+    fewer[0] = Record::Failed(Failed {
+        position: 0,
+        name: "video 0.mp4".to_owned(),
+        kind: "corrupt".to_owned(),
+        reason: "it is".to_owned(),
+    });
+    let open = |name: &str, records: &[Record]| {
+        let folder = folder(place.path(), name, &header(case, Shard::WHOLE), records);
+        Evaluation::open(&[folder]).expect("an evaluation")
+    };
+    let (whole, part) = (open("all", &all), open("fewer", &fewer));
+    let alone = summary(&part).multi_label.expect("several classes");
+    let together = fuse(&[whole, part], None).expect("they are of one list").multi_label.expect("several classes");
+    assert!((together.mean_average_precision - alone.mean_average_precision).abs() < 1e-6, "{together:?} {alone:?}");
+    assert_eq!(together.videos, alone.videos);
+}

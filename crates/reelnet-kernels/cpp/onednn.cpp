@@ -16,7 +16,9 @@ struct Products {
 
     void run(const float *source, const float *destination, float *weights) const {
         for (int64_t place = 0; place < window; ++place) {
-            float *product = weights + place * channels_out * channels_in, beta = 0;
+            float *product = weights + place * channels_out * channels_in;
+            // The first sample's product is written, the others' are added.
+            float beta = 0;
             const int64_t shift = place - before;
             const int64_t begin = std::max<int64_t>(0, -shift), end = std::min(frames_out, frames_in - shift);
             if (end <= begin) {

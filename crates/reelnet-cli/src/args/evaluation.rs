@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use reelnet_infer::evaluation::{Protocol, Shard, Views};
 
-use super::PrecisionArg;
-use crate::device::DeviceChoice;
+use super::{ScoringArgs, share};
 
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
@@ -41,15 +40,8 @@ pub(crate) struct EvalArgs {
     /// Threads that the network computes with [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
-    /// Numbers that the network computes in, on a CPU
-    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
-    pub(crate) precision: PrecisionArg,
-    /// Seconds that one file may take before it counts as unreadable
-    #[arg(long, default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) deadline: u64,
-    /// cpu, cuda or cuda:N
-    #[arg(long, default_value = "cpu")]
-    pub(crate) device: DeviceChoice,
+    #[command(flatten)]
+    pub(crate) scoring: ScoringArgs,
 }
 
 /// What to measure with.
@@ -115,11 +107,4 @@ pub(crate) struct CompareArgs {
     /// One JSON object, with all classes
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
-        _ => Err(format!("`{text}` is no share, expected a number from 0 to 1, such as 0.005")),
-    }
 }

@@ -66,7 +66,7 @@ pub(crate) fn calibrate(args: &CalibrateArgs) -> anyhow::Result<Outcome> {
     }
     ensure!(looked_at > 0, "none of {} files could be decoded, so there is nothing to calibrate with", files.len());
     say(format_args!("looking for the layers that must stay floats"));
-    let bytes = calibrator.finish(&bundle, f64::from(args.agreement))?;
+    let bytes = calibrator.finish(&bundle, args.agreement)?;
     let goal = 100.0 * args.agreement;
 
     // ---- Beside floats ----
@@ -74,7 +74,7 @@ pub(crate) fn calibrate(args: &CalibrateArgs) -> anyhow::Result<Outcome> {
     bundle.write(&args.out)?;
     calibration::write(&args.out, &bundle, &bytes)?;
     print(args, &rows)?;
-    let is_short = |row: &&Row| row.precision == "int8" && row.agreement.share() < f64::from(args.agreement);
+    let is_short = |row: &&Row| row.precision == "int8" && row.agreement.share() < args.agreement;
     if let Some(Row { agreement, .. }) = rows.iter().find(is_short) {
         say(format_args!(
             "int8 falls short: the same class for {:.1} % of the clips that it was not calibrated with, and {goal:.1} % were asked for; \

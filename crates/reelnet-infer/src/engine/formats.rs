@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use reelnet_kernels::fused::{After, Number};
 
-use super::Precision;
 use super::graph::{Graph, Op, Value};
+use super::{EngineError, Precision};
 
 /// A kind of number, and what its unit is worth.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -116,6 +116,12 @@ pub(super) fn borders(graph: &Graph) -> Vec<Value> {
     }
     borders.reverse();
     borders
+}
+
+/// The border at a place.
+pub(super) fn border_at(graph: &Graph, place: usize) -> Result<Value, EngineError> {
+    let unknown = || EngineError::Unsupported(format!("floats up to operation {place}, where other values pass by"));
+    borders(graph).into_iter().find(|border| border.0 == place).ok_or_else(unknown)
 }
 
 /// The last border that a rule keeps in floats when features are 16-bit floats: the block of the last depthwise convolution at a

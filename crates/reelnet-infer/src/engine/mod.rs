@@ -115,9 +115,7 @@ impl Engine {
         let border = match &spec.precision {
             Precision::F32 => None,
             Precision::Bf16 => formats::border_by_rule(&graph),
-            Precision::Int8(bytes) => {
-                formats::borders(&graph).into_iter().find(|border| border.0 == bytes.floats_until)
-            }
+            Precision::Int8(bytes) => Some(formats::border_at(&graph, bytes.floats_until)?),
         };
         if let Some(border) = border.filter(|border| border.0 > 0) {
             formats::narrow_after(&mut graph, border);

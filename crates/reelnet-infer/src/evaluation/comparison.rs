@@ -8,7 +8,6 @@ use super::bootstrap::{Interval, of_mean};
 use super::record::{FileFacts, Record};
 use super::store::{Evaluation, StoreError};
 use super::tally::Judged;
-use crate::scores::Scores;
 
 /// Two evaluations.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -143,7 +142,7 @@ fn each_video(evaluation: &Evaluation, mut each: impl FnMut(String, Seen)) -> Re
     for record in evaluation.records()? {
         tried += 1;
         if let Record::Scored(scored) = record?
-            && let Some(mean) = Scores::mean(&scored.view_scores(labels.len()))
+            && let Some(mean) = scored.mean_scores(labels.len())
         {
             let is_right = Judged::new(mean, &scored.labels).top1;
             let labels = scored.labels.iter().filter_map(|&label| labels.get(label).cloned()).collect();
@@ -156,7 +155,7 @@ fn each_video(evaluation: &Evaluation, mut each: impl FnMut(String, Seen)) -> Re
 /// What else than the model is another one.
 fn differing(first: &Evaluation, second: &Evaluation) -> Vec<String> {
     let (one, two) = (first.header(), second.header());
-    let mut told: Vec<String> = one.differences(two).into_iter().filter(|line| !line.starts_with("model: ")).collect();
+    let mut told = one.differences_beside_the_model(two);
     if first.parts.len() as u64 != one.shard.of || second.parts.len() as u64 != two.shard.of {
         told.push("not all parts of an evaluation are here".to_owned());
     }

@@ -147,34 +147,29 @@ impl Header {
 
     /// In what an evaluation differs from another one, in words; nothing if they can be put together.
     pub fn differences(&self, other: &Self) -> Vec<String> {
-        let mut told = Vec::new();
-        let mut tell = |what: &str, one: String, two: String| {
-            if one != two {
-                told.push(format!("{what}: {one} and {two}"));
-            }
-        };
-        tell("version of reelnet", self.reelnet.clone(), other.reelnet.clone());
-        tell("decoder", self.decoder.clone(), other.decoder.clone());
         let model = |id: &ModelId| format!("{} in {} ({})", id.name, id.precision, short(&id.sha256));
-        tell("model", model(&self.model), model(&other.model));
-        tell("views", self.views.to_string(), other.views.to_string());
-        tell("classes", classes(&self.labels), classes(&other.labels));
+        let mut told = self.differences_beside_the_model(other);
+        told.extend(difference("model", &model(&self.model), &model(&other.model)));
+        told
+    }
+
+    /// The same of everything but the model: what two models are measured with.
+    pub fn differences_beside_the_model(&self, other: &Self) -> Vec<String> {
         let data =
             |id: &DataId| format!("{} files there, {} missing ({})", id.files, id.missing.len(), short(&id.sha256));
-        tell("list", data(&self.data), data(&other.data));
-        told
+        let told = [
+            difference("version of reelnet", &self.reelnet, &other.reelnet),
+            difference("decoder", &self.decoder, &other.decoder),
+            difference("views", &self.views.to_string(), &other.views.to_string()),
+            difference("classes", &classes(&self.labels), &classes(&other.labels)),
+            difference("list", &data(&self.data), &data(&other.data)),
+        ];
+        told.into_iter().flatten().collect()
     }
 }
 
-impl std::fmt::Display for ViewSettings {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { protocol, views, frames, frame_step, resize, crop } = self;
-        write!(
-            formatter,
-            "{views} by the protocol {}, {frames}x{frame_step} frames of {crop}² in {resize}",
-            protocol.name()
-        )
-    }
+fn difference(what: &str, one: &str, two: &str) -> Option<String> {
+    (one != two).then(|| format!("{what}: {one} and {two}"))
 }
 
 /// The first digits of a hash.

@@ -48,8 +48,7 @@ pub fn fuse(models: &[Evaluation], temperature: Option<f64>) -> Result<Summary, 
             macs += model.header().model.macs as f64 * scored.views.len() as f64;
             seconds += scored.seconds;
         }
-        let means: Vec<Scores> =
-            scored.iter().filter_map(|scored| Scores::mean(&scored.view_scores(classes))).collect();
+        let means: Vec<Scores> = scored.iter().filter_map(|scored| scored.mean_scores(classes)).collect();
         gathering.add(scored[0], Scores::mean(&means));
     }
     let mut summary = gathering.finish(first)?;

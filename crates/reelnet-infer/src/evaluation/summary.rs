@@ -12,7 +12,7 @@ use super::store::{Evaluation, StoreError};
 use super::tally::{Bin, ClassCounts, Judged, Tally};
 use super::temperature::{Fitted, Tempered};
 use crate::labels::hex;
-use crate::scores::Score;
+use crate::scores::{Score, Scores};
 
 /// Videos that are told of because they went worst.
 const WORST: usize = 24;
@@ -222,7 +222,7 @@ pub fn fit_temperature(evaluation: &Evaluation) -> Result<Option<f64>, StoreErro
     let mut fitted = Fitted::new(classes);
     for record in evaluation.records()? {
         if let Record::Scored(scored) = record?
-            && let Some(mean) = crate::scores::Scores::mean(&scored.view_scores(classes))
+            && let Some(mean) = scored.mean_scores(classes)
         {
             fitted.add(&mean, &scored.labels);
         }
@@ -238,7 +238,7 @@ pub(super) struct Gathering {
     files: Sha256,
     worst: Vec<Worst>,
     tempered: Option<Tempered>,
-    /// Scores of every video, once one of them has several classes.
+    /// Scores of every video from the first one with several classes on; of models together from the start, for no record has them.
     many: Many,
     pub(super) failed: Vec<Failed>,
 }
@@ -266,7 +266,8 @@ impl Gathering {
     }
 
     /// Counts a video; with scores that several models agreed on, where there are some.
-    pub(super) fn add(&mut self, scored: &Scored, fused: Option<crate::scores::Scores>) {
+    pub(super) fn add(&mut self, scored: &Scored, fused: Option<Scores>) {
+        let is_fused = fused.is_some();
         let judged = match fused {
             Some(mean) => Some(self.tally.add_mean(mean, scored)),
             None => self.tally.add(scored),
@@ -282,7 +283,7 @@ impl Gathering {
         if let Some(tempered) = &mut self.tempered {
             tempered.add(&judged.mean, self.classes, outcome);
         }
-        if scored.labels.len() > 1 || !self.many.scores.is_empty() || self.tally.multi_label > 0 {
+        if is_fused || self.tally.multi_label > 0 {
             self.many.scores.push((0..self.classes).map(|class| judged.mean.of(class).unwrap_or(0.0)).collect());
             self.many.labels.push(scored.labels.clone());
         }
@@ -324,7 +325,7 @@ impl Gathering {
             short: tally.short,
             repeated: header.data.repeated,
         };
-        let precisions = self.many.precisions(self.classes);
+        let precisions = if tally.multi_label > 0 { self.many.precisions(self.classes) } else { Vec::new() };
         let name = |class: usize| labels.get(class).cloned().unwrap_or_default();
         let found: Vec<f64> = precisions.iter().copied().flatten().collect();
         let multi_label = (tally.multi_label > 0).then(|| MultiLabel {
@@ -397,13 +398,16 @@ impl Gathering {
     /// Videos before the first one with several classes count for average precision too.
     fn gather_before_the_first(&mut self, evaluation: &Evaluation) -> Result<(), StoreError> {
         let wanted = self.outcomes.len() - self.many.scores.len();
+        if wanted == 0 {
+            return Ok(());
+        }
         let mut first = Many::default();
         for record in evaluation.records()? {
             if first.scores.len() == wanted {
                 break;
             }
             if let Record::Scored(scored) = record?
-                && let Some(mean) = crate::scores::Scores::mean(&scored.view_scores(self.classes))
+                && let Some(mean) = scored.mean_scores(self.classes)
             {
                 first.scores.push((0..self.classes).map(|class| mean.of(class).unwrap_or(0.0)).collect());
                 first.labels.push(scored.labels);
@@ -417,11 +421,8 @@ impl Gathering {
 }
 
 impl Many {
-    /// The average precision of each class; nothing where no video has several.
+    /// The average precision of each class.
     fn precisions(&self, classes: usize) -> Vec<Option<f64>> {
-        if self.scores.is_empty() {
-            return Vec::new();
-        }
         let of_class = |class: usize| {
             let scores: Vec<f32> = self.scores.iter().map(|scores| scores[class]).collect();
             let is_of_class: Vec<bool> = self.labels.iter().map(|labels| labels.contains(&class)).collect();

@@ -82,6 +82,11 @@ impl Scored {
     pub fn view_scores(&self, classes: usize) -> Vec<Scores> {
         self.logits.chunks_exact(classes.max(1)).map(Scores::softmax).collect()
     }
+
+    /// The mean over its views, each after the softmax; nothing without views.
+    pub fn mean_scores(&self, classes: usize) -> Option<Scores> {
+        Scores::mean(&self.view_scores(classes))
+    }
 }
 
 impl Tally {
@@ -94,7 +99,7 @@ impl Tally {
             multi_label: 0,
             classes: vec![ClassCounts::default(); classes],
             confusion: Confusion::default(),
-            confidence: vec![Bin::default(); BINS],
+            confidence: bins(),
             seconds: 0.0,
         }
     }

@@ -98,6 +98,17 @@ pub struct ViewSettings {
     pub crop: u32,
 }
 
+impl fmt::Display for ViewSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { protocol, views, frames, frame_step, resize, crop } = self;
+        write!(
+            formatter,
+            "{views} by the protocol {}, {frames}x{frame_step} frames of {crop}² in {resize}",
+            protocol.name()
+        )
+    }
+}
+
 impl ViewSettings {
     /// Those of a bundle. The published protocols crop as large as the shorter side is; image networks keep their own crop.
     ///

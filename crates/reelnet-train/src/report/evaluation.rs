@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use reelnet_infer::evaluation::{Bin, Failed, Interval, Summary, Sweep, Worst};
 
 use super::chart::{Chart, Series};
@@ -224,7 +226,7 @@ fn worst(summary: &Summary, thumbnails: &BTreeMap<String, Thumbnail>) -> String 
     for Worst { name, labels, score, best } in &summary.worst {
         html += "<figure>";
         if let Some(Thumbnail(png)) = thumbnails.get(name) {
-            let _ = write!(html, "<img alt=\"\" src=\"data:image/png;base64,{}\">", base64(png));
+            let _ = write!(html, "<img alt=\"\" src=\"data:image/png;base64,{}\">", BASE64.encode(png));
         }
         let is = labels.iter().map(|&class| label(class)).collect::<Vec<_>>().join(", ");
         let _ = write!(html, "<figcaption><b>{is}</b> {:.1} %<small>{}</small><ol>", 100.0 * score, escaped(name));
@@ -252,31 +254,9 @@ fn failed(files: &[Failed]) -> String {
     html
 }
 
-/// Bytes as text, four letters for three of them.
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let byte = |place: usize| u32::from(three.get(place).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for place in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * place) & 63) as usize];
-            text.push(if place > three.len() { '=' } else { char::from(letter) });
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn letters_are_those_of_the_standard() {
-        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
-            assert_eq!(base64(bytes.as_bytes()), text);
-        }
-    }
 
     #[test]
     fn nothing_in_the_script_or_the_style_comes_from_elsewhere() {

@@ -5,6 +5,19 @@ use reelnet_train::{Ending, Recipe, RunOptions};
 
 use crate::made;
 
+/// What learns eight clips by heart.
+const BY_HEART: [&str; 8] = [
+    "epochs=40",
+    "batch.size=8",
+    "batch.at_once=8",
+    "network.drop_path=0",
+    "network.dropout=0",
+    // Every batch is all there is: its statistics are what validation has to see.
+    "batch_norm.update_rate=0.5",
+    "ema.decay=0.9",
+    "validation.every_epochs=40",
+];
+
 #[test]
 fn eight_clips_are_learned_by_heart_and_tagged_alike() {
     learns_by_heart("f32");
@@ -20,19 +33,7 @@ fn learns_by_heart(precision: &str) {
     let root = folder.path();
     made::write_data(root, 4);
     let precision = format!("precision={precision}");
-    let recipe = made::recipe(&[
-        &precision,
-        "epochs=40",
-        "batch.size=8",
-        "batch.at_once=8",
-        "network.drop_path=0",
-        "network.dropout=0",
-        // Every batch is all there is: its statistics are what validation has to see.
-        "batch_norm.update_rate=0.5",
-        "ema.decay=0.9",
-        "validation.every_epochs=40",
-        "data.validation.file=train.txt",
-    ]);
+    let recipe = made::recipe(&[&BY_HEART[..], &[&precision, "data.validation.file=train.txt"]].concat());
     let (ending, records) = made::run(&recipe, &made::options(root, "run"));
     let Ok(Ending::Finished { bundle, accuracy }) = ending else { panic!("{ending:?}") };
     let losses: Vec<f64> =
@@ -63,17 +64,7 @@ fn the_trained_network_is_measured_once_with_what_nothing_was_chosen_by() {
     let wrong = lines[3].replace("\tleft", "\tright");
     std::fs::write(root.join("test.txt"), [lines[0], lines[1], lines[7], &wrong].join("\n")).expect("a list");
     let text = made::RECIPE.replacen("[data]\n", "[data]\ntest = { format = \"list\", file = \"test.txt\" }\n", 1);
-    let settings = [
-        "epochs=40",
-        "batch.size=8",
-        "batch.at_once=8",
-        "network.drop_path=0",
-        "network.dropout=0",
-        "batch_norm.update_rate=0.5",
-        "ema.decay=0.9",
-        "validation.every_epochs=40",
-    ];
-    let recipe = Recipe::parse(&text, &settings.map(str::to_owned)).expect("a good recipe");
+    let recipe = Recipe::parse(&text, &BY_HEART.map(str::to_owned)).expect("a good recipe");
     let options = made::options(root, "run");
     let (ending, records) = made::run(&recipe, &options);
     assert!(matches!(ending, Ok(Ending::Finished { .. })), "{ending:?}");

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, bail, ensure};
 use reelnet_infer::evaluation::{HEADER_FILE, Header, Journal, Part, RECORDS_FILE, Summary};
 
+use super::page;
 use crate::output::write_whole;
 
 /// The numbers.
@@ -19,7 +20,7 @@ pub(super) fn open(folder: &Path, header: &Header, again: bool) -> anyhow::Resul
     let told = || format!("cannot use the folder `{}`", folder.display());
     fs::create_dir_all(folder).with_context(told)?;
     if again {
-        for file in [HEADER_FILE, RECORDS_FILE, SUMMARY_FILE, FAILED_FILE] {
+        for file in [HEADER_FILE, RECORDS_FILE, SUMMARY_FILE, FAILED_FILE, page::FILE] {
             match fs::remove_file(folder.join(file)) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).with_context(told),
                 _ => {}

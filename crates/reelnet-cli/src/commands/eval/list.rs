@@ -4,21 +4,13 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use reelnet_infer::Labels;
 use reelnet_train::data::{Column, DataSet, SourceConfig};
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
 
 use crate::args::EvalDataArgs;
-
-/// Columns by the names that recipes have for them.
-const COLUMNS: [(&str, Column); 6] = [
-    ("path", Column::Path),
-    ("label", Column::Label),
-    ("labels", Column::Labels),
-    ("start", Column::Start),
-    ("end", Column::End),
-    ("ignored", Column::Ignored),
-];
 
 /// Opens what is to be measured with.
 pub(super) fn open(args: &EvalDataArgs, classes: &Labels) -> anyhow::Result<DataSet> {
@@ -57,12 +49,10 @@ fn list(args: &EvalDataArgs) -> anyhow::Result<(PathBuf, SourceConfig)> {
     Ok((root, SourceConfig::List { file: list, files: PathBuf::new(), columns }))
 }
 
+/// A column by the name that recipes have for it.
 fn column(name: &str) -> anyhow::Result<Column> {
-    let found = COLUMNS.iter().find(|(known, _)| *known == name).map(|(_, column)| *column);
-    found.with_context(|| {
-        let known = COLUMNS.map(|(known, _)| known).join(", ");
-        format!("`{name}` is no column of a list, expected some of {known}")
-    })
+    let found: Result<Column, serde::de::value::Error> = Column::deserialize(name.into_deserializer());
+    found.map_err(|error| anyhow!("`{name}` is no column of a list: {error}"))
 }
 
 /// Whether a file begins as the official CSV does.

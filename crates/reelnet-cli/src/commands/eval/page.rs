@@ -12,7 +12,7 @@ use reelnet_train::{Thumbnail, evaluation_page};
 use crate::output::{encode_png, write_whole};
 
 /// The page.
-const FILE: &str = "report.html";
+pub(super) const FILE: &str = "report.html";
 /// Shorter side of a picture, in pixels.
 const SIDE: u32 = 120;
 /// A picture is no reason to wait.

@@ -6,14 +6,14 @@ use std::time::Duration;
 use anyhow::Context;
 use reelnet_clips::{Limits, LoaderOptions};
 use reelnet_infer::evaluation::{
-    Evaluation, Header, ModelId, Protocol, Record, Shard, ViewSettings, Views, dump, summarise,
+    DataId, Evaluation, Header, Judged, ModelId, Protocol, Record, Scored, Shard, ViewSettings, Views, dump, summarise,
 };
 use reelnet_infer::{Bundle, Classifier};
 use reelnet_train::data::DataSet;
 use reelnet_train::{Evaluated, data_id, evaluate};
 
 use super::{folder, list, page, print};
-use crate::args::EvalArgs;
+use crate::args::{EvalArgs, PrecisionArg};
 use crate::commands::bundles;
 use crate::exit::Outcome;
 use crate::interrupt;
@@ -21,14 +21,14 @@ use crate::output::{Progress, say, write_whole};
 use crate::workers::{count, share_cores};
 
 pub(crate) fn eval(args: &EvalArgs) -> anyhow::Result<Outcome> {
-    let device = args.device.open()?;
+    let device = args.scoring.device.open()?;
     let bundle = bundles::open_or_default(args.model.as_deref(), &device)?;
     let views = views(args, &bundle)?;
     let data = list::open(&args.data, &bundle.labels)?;
     let header = header(args, &bundle, views, data_id(args.data.data.display().to_string(), &data))?;
     // From here on the bundle looks at crops of the protocol's size.
     let classifier =
-        bundles::sized_classifier(bundle, args.model.as_deref(), &device, args.precision, header.views.crop)?;
+        bundles::sized_classifier(bundle, args.model.as_deref(), &device, args.scoring.precision, header.views.crop)?;
     let (mut journal, done) = folder::open(&args.out, &header, args.again)?;
     let files = header.files();
     if done > 0 {
@@ -37,7 +37,8 @@ pub(crate) fn eval(args: &EvalArgs) -> anyhow::Result<Outcome> {
 
     share_cores(args.threads, 1);
     let cancel = interrupt::watch()?;
-    let limits = Limits { deadline: Duration::from_secs(args.deadline), cancel: cancel.clone(), ..Limits::default() };
+    let limits =
+        Limits { deadline: Duration::from_secs(args.scoring.deadline), cancel: cancel.clone(), ..Limits::default() };
     let options = LoaderOptions { workers: count(args.workers), limits, ..LoaderOptions::default() };
     let mut progress = Progress::of(files, "files");
     progress.go_on_from(done);
@@ -55,7 +56,7 @@ pub(crate) fn eval(args: &EvalArgs) -> anyhow::Result<Outcome> {
     })?;
     progress.finish();
     drop(journal);
-    if let Some(error) = classifier.engine_error().filter(|_| args.precision != crate::args::PrecisionArg::F32) {
+    if let Some(error) = classifier.engine_error().filter(|_| args.scoring.precision != PrecisionArg::F32) {
         say(format_args!("without an engine, in 32-bit floats: {error}"));
     }
     if ended == Evaluated::Interrupted {
@@ -92,22 +93,16 @@ fn views(args: &EvalArgs, bundle: &Bundle) -> anyhow::Result<ViewSettings> {
     ViewSettings::new(args.protocol, args.views.unwrap_or(usual), &bundle.manifest).map_err(anyhow::Error::msg)
 }
 
-fn header(
-    args: &EvalArgs,
-    bundle: &Bundle,
-    views: ViewSettings,
-    data: reelnet_infer::evaluation::DataId,
-) -> anyhow::Result<Header> {
+fn header(args: &EvalArgs, bundle: &Bundle, views: ViewSettings, data: DataId) -> anyhow::Result<Header> {
     let side = views.crop as usize;
     let cost = bundle.network.count([views.frames, side, side]).with_context(|| {
         format!("the network takes no crops of {side} pixels, which --protocol {} has", args.protocol.name())
     })?;
-    let model = ModelId::new(bundle, args.precision.name(), cost.macs);
+    let model = ModelId::new(bundle, args.scoring.precision.name(), cost.macs);
     Ok(Header::new(bundle, model, views, data, args.shard.unwrap_or(Shard::WHOLE)))
 }
 
-fn is_right(classifier: &Classifier, scored: &reelnet_infer::evaluation::Scored) -> bool {
-    let views = scored.view_scores(classifier.bundle().labels.len());
-    let best = reelnet_infer::Scores::mean(&views).and_then(|mean| mean.top(1, 0.0).first().copied());
-    best.is_some_and(|best| scored.labels.contains(&best.class))
+fn is_right(classifier: &Classifier, scored: &Scored) -> bool {
+    let mean = scored.mean_scores(classifier.bundle().labels.len());
+    mean.is_some_and(|mean| Judged::new(mean, &scored.labels).top1)
 }

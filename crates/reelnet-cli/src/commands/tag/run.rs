@@ -21,8 +21,8 @@ use crate::workers::{count, each_in_order, share_cores};
 
 pub(crate) fn tag(args: &TagArgs) -> anyhow::Result<Outcome> {
     let start = Instant::now();
-    let device = args.device.open()?;
-    let classifier = bundles::classifier(args.model.as_deref(), &device, args.precision)?;
+    let device = args.scoring.device.open()?;
+    let classifier = bundles::classifier(args.model.as_deref(), &device, args.scoring.precision)?;
     let Found { files, skipped, unreadable } = find(&args.paths);
     ensure!(
         !files.is_empty() || !unreadable.is_empty(),
@@ -36,7 +36,8 @@ pub(crate) fn tag(args: &TagArgs) -> anyhow::Result<Outcome> {
     share_cores(args.threads, count(args.jobs).min(files.len()));
     let opener = opening::opener(&args.opening)?;
     let cancel = interrupt::watch()?;
-    let limits = Limits { deadline: Duration::from_secs(args.deadline), cancel: cancel.clone(), ..Limits::default() };
+    let limits =
+        Limits { deadline: Duration::from_secs(args.scoring.deadline), cancel: cancel.clone(), ..Limits::default() };
     let tag = |path: &Path| tag_file(path, &opener, &classifier, usize::from(args.clips), &limits);
     let mut tally = Tally::default();
     let paths = files.iter().map(PathBuf::as_path).chain(unreadable.iter().map(|(path, _)| path.as_path()));
@@ -83,7 +84,9 @@ pub(crate) fn tag(args: &TagArgs) -> anyhow::Result<Outcome> {
     )?;
     progress.finish();
     opening::close(&opener);
-    if let Some(error) = classifier.engine_error().filter(|_| args.verbose || args.precision != PrecisionArg::F32) {
+    if let Some(error) =
+        classifier.engine_error().filter(|_| args.verbose || args.scoring.precision != PrecisionArg::F32)
+    {
         say(format_args!("without an engine, in 32-bit floats: {error}"));
     }
     tally.report(skipped, start.elapsed());
