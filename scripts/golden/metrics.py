@@ -3,14 +3,16 @@
     python scripts/golden/metrics.py scores.parquet report.json     # every number beside the one that reelnet reported
     python scripts/golden/metrics.py --make tests/golden/metrics.json
 
-In 64-bit floats throughout, in NumPy's and plain Python's terms, without a look at how reelnet does it: softmax of each view, mean
-over the views of a video, ranks by counting classes that score higher (the first in the list wins a tie). Needs numpy, and pyarrow for
-dumps.
+In plain Python, without a look at how reelnet does it; NumPy only reads and draws. A softmax is computed in 64 bits and kept in 32, and
+so is the mean over the views of a video; ranks come from counting classes that score higher (the first in the list wins a tie); sums
+are `math.fsum`'s, which are right to the last digit in any order. So all numbers must be equal, and not only near. Needs numpy, and
+pyarrow for dumps.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import platform
 import sys
 from datetime import date
@@ -21,13 +23,20 @@ import numpy as np
 BINS = 15
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True).astype(np.float64))
-    return powers / powers.sum(axis=-1, keepdims=True)
+def single(number: float) -> float:
+    return float(np.float32(number))
 
 
-def rank(scores: np.ndarray, label: int) -> int:
-    return int((scores > scores[label]).sum() + (scores[:label] == scores[label]).sum())
+def softmax(logits: list[float]) -> list[float]:
+    largest = max(logits)
+    powers = [math.exp(logit - largest) for logit in logits]
+    whole = math.fsum(powers)
+    return [single(power / whole) for power in powers]
+
+
+def rank(scores: list[float], label: int) -> int:
+    higher = sum(score > scores[label] for score in scores)
+    return higher + sum(score == scores[label] for score in scores[:label])
 
 
 def splitmix(count: int):
@@ -41,52 +50,73 @@ def splitmix(count: int):
         yield ((bits ^ (bits >> 31)) * count) >> 64
 
 
-def interval(right: np.ndarray, samples: int = 1000) -> list[float]:
+def interval(right: list[bool], samples: int = 1000) -> list[float]:
     draws = splitmix(len(right))
-    means = sorted(np.mean([right[next(draws)] for _ in right]) for _ in range(samples))
-    return [float(means[24]), float(means[974])]
+    means = sorted(sum(right[next(draws)] for _ in right) / len(right) for _ in range(samples))
+    return [means[24], means[974]]
 
 
-def metrics(videos: list[tuple[list[int], np.ndarray]], classes: int) -> dict:
+def average_precision(scores: list[float], is_of_class: list[bool]) -> float:
+    order = sorted(range(len(scores)), key=lambda video: -scores[video])
+    found, total = 0, 0.0
+    for place, video in enumerate(order, 1):
+        if is_of_class[video]:
+            found += 1
+            total += found / place
+    return total / found
+
+
+def in_order(numbers: list[float]) -> float:
+    """One term after the other: what is summed over classes and bins has one order. `sum` of Python 3.12 does something else."""
+    total = 0.0
+    for number in numbers:
+        total += number
+    return total
+
+
+def mean(numbers: list[float]) -> float:
+    return in_order(numbers) / len(numbers)
+
+
+def metrics(videos: list[tuple[list[int], list[list[float]]]], classes: int) -> dict:
     """Of videos in the order of the list: their classes, and the logits of their views."""
-    right1, right5, losses, confidences, firsts = [], [], [], [], []
+    right1, right5, losses, confidences, means = [], [], [], [], []
     views = views1 = views5 = 0
-    by_class = np.zeros((classes, 2), dtype=np.int64)
-    means = []
+    by_class = [[0, 0] for _ in range(classes)]
     for labels, logits in videos:
-        scores = softmax(logits)
+        scores = [softmax(view) for view in logits]
         for view in scores:
             best = min(rank(view, label) for label in labels)
             views, views1, views5 = views + 1, views1 + (best < 1), views5 + (best < 5)
-        mean = scores.mean(axis=0)
-        means.append(mean)
-        best = min(rank(mean, label) for label in labels)
+        averaged = [single(math.fsum(of_class) / len(scores)) for of_class in zip(*scores)]
+        means.append(averaged)
+        best = min(rank(averaged, label) for label in labels)
         right1.append(best < 1)
         right5.append(best < 5)
-        losses.append(np.mean([-np.log(mean[label]) for label in labels]))
-        confidences.append(mean.max())
-        firsts.append(labels)
+        losses.append(math.fsum(-math.log(averaged[label]) for label in labels) / len(labels))
+        confidences.append(max(averaged))
         for label in labels:
-            by_class[label] += (1, rank(mean, label) < 1)
-    seen = by_class[by_class[:, 0] > 0]
-    places = np.minimum((np.array(confidences) * BINS).astype(int), BINS - 1)
-    error = sum(abs(np.sum(np.array(right1)[places == b]) - np.sum(np.array(confidences)[places == b])) for b in range(BINS))
-    many = sum(len(labels) > 1 for labels in firsts)
+            by_class[label][0] += 1
+            by_class[label][1] += rank(averaged, label) < 1
+    gaps = []
+    for b in range(BINS):
+        of_bin = [video for video, sure in enumerate(confidences) if min(int(sure * BINS), BINS - 1) == b]
+        gaps.append(abs(sum(right1[video] for video in of_bin) - math.fsum(confidences[video] for video in of_bin)))
     found = {
-        "videos": len(videos), "top1_count": int(sum(right1)), "top5_count": int(sum(right5)),
-        "mean_class_accuracy": float(np.mean(seen[:, 1] / seen[:, 0])), "loss": float(np.mean(losses)),
-        "views": views, "views_top1": views1, "views_top5": views5,
-        "calibration_error": float(error / len(videos)), "top1_interval": interval(np.array(right1)),
+        "videos": len(videos), "top1_count": sum(right1), "top5_count": sum(right5),
+        "top1": sum(right1) / len(videos), "top5": sum(right5) / len(videos),
+        "mean_class_accuracy": mean([right / of for of, right in by_class if of]), "loss": math.fsum(losses) / len(videos),
+        "views": views, "views_top1_count": views1, "views_top5_count": views5,
+        "views_top1": views1 / views, "views_top5": views5 / views,
+        "calibration_error": in_order(gaps) / len(videos), "top1_interval": interval(right1),
     }
-    if many:
-        stacked = np.array(means)
+    if any(len(labels) > 1 for labels, _ in videos):
         precisions = []
         for c in range(classes):
-            hits = np.array([c in labels for labels in firsts])
-            if hits.any():
-                ranked = hits[np.argsort(-stacked[:, c], kind="stable")]
-                precisions.append(np.mean((np.cumsum(ranked) / np.arange(1, len(ranked) + 1))[ranked]))
-        found["mean_average_precision"] = float(np.mean(precisions))
+            hits = [c in labels for labels, _ in videos]
+            if any(hits):
+                precisions.append(average_precision([averaged[c] for averaged in means], hits))
+        found["mean_average_precision"] = mean(precisions)
     return found
 
 
@@ -104,26 +134,31 @@ def of_dump(path: str) -> dict:
                 last = position
             videos[-1][1].append(logits)
     classes = len(videos[0][1][0])
-    return metrics([(labels, np.array(logits, dtype=np.float32)) for labels, logits in videos], classes)
+    return metrics(videos, classes)
 
 
 def beside(found: dict, report: dict) -> bool:
     video, clip = report["video_level"], report["clip_level"]
     theirs = {
         "videos": video["videos"], "top1_count": video["top1_count"], "top5_count": video["top5_count"],
+        "top1": video["top1"], "top5": video["top5"],
         "mean_class_accuracy": video["mean_class_accuracy"], "loss": video["loss"], "views": clip["views"],
-        "views_top1": clip["top1_count"], "views_top5": clip["top5_count"],
+        "views_top1_count": clip["top1_count"], "views_top5_count": clip["top5_count"],
+        "views_top1": clip["top1"], "views_top5": clip["top5"],
         "calibration_error": report["calibration"]["error"],
         "top1_interval": [video["intervals"]["top1"][end] for end in ("low", "high")],
     }
     if report["multi_label"]:
         theirs["mean_average_precision"] = report["multi_label"]["mean_average_precision"]
-    same = True
     for name, value in found.items():
-        equal = np.allclose(value, theirs[name], rtol=0, atol=1e-6) if not isinstance(value, int) else value == theirs[name]
-        same &= bool(equal)
-        print(f"{name:24}{value!s:>44}{theirs[name]!s:>44}  {'same' if equal else 'DIFFERENT'}")
-    return same
+        print(f"{name:24}{value!s:>44}{theirs[name]!s:>44}  {'same' if value == theirs[name] else 'DIFFERENT'}")
+    return all(value == theirs[name] for name, value in found.items())
+
+
+def as_texts(found: dict) -> dict:
+    """Numbers with a point as texts, for readers of JSON that round."""
+    text = lambda number: number if isinstance(number, int) else repr(number)
+    return {name: [text(n) for n in value] if isinstance(value, list) else text(value) for name, value in found.items()}
 
 
 def make(path: str) -> None:
@@ -135,9 +170,9 @@ def make(path: str) -> None:
             labels = sorted(random.choice(classes, size=random.integers(1, most + 1), replace=False).tolist())
             logits = random.normal(size=(views, classes)).astype(np.float32)
             logits[:, labels] += 1
-            videos.append((labels, logits))
-        listed = [{"labels": labels, "logits": [float(x) for x in logits.ravel()]} for labels, logits in videos]
-        cases.append({"name": name, "classes": classes, "views": views, "videos": listed, "found": metrics(videos, classes)})
+            videos.append((labels, logits.tolist()))
+        listed = [{"labels": labels, "logits": [x for view in logits for x in view]} for labels, logits in videos]
+        cases.append({"name": name, "classes": classes, "views": views, "videos": listed, "found": as_texts(metrics(videos, classes))})
     made = {"by": "scripts/golden/metrics.py --make", "date": date.today().isoformat(),
             "python": platform.python_version(), "numpy": np.__version__, "seed": 20261124}
     Path(path).write_text(json.dumps({"made": made, "cases": cases}, separators=(",", ":")) + "\n")

@@ -1,5 +1,8 @@
 //! Clips in, scores out.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use burn::tensor::Device;
 use ndarray::ArrayView4;
 use reelnet_clips::Clip;
@@ -35,6 +38,8 @@ pub struct Classifier {
     device: Device,
     /// Nothing on a GPU.
     engines: Option<Engines>,
+    /// Clips that burn is given at once; fewer once they were too many for the device's memory.
+    at_once: AtomicUsize,
 }
 
 impl Classifier {
@@ -47,8 +52,10 @@ impl Classifier {
     pub fn with_precision(bundle: Bundle, device: Device, precision: Precision) -> Self {
         let side = bundle.manifest.pixels.crop as usize;
         let clip = [bundle.manifest.clip.frames, side, side];
-        let engines = (device == Device::flex()).then(|| Engines::new(precision, clip));
-        Self { bundle, device, engines }
+        let is_cpu = device == Device::flex();
+        let engines = is_cpu.then(|| Engines::new(precision, clip));
+        let at_once = if is_cpu { 1 } else { (GPU_CHUNK_FRAMES / clip[0]).max(1) };
+        Self { bundle, device, engines, at_once: AtomicUsize::new(at_once) }
     }
 
     /// Why an engine that was wanted is not there, if that is so; known once something was scored.
@@ -104,12 +111,63 @@ impl Classifier {
 
     fn logits_by_burn(&self, clips: &[ArrayView4<'_, u8>]) -> Result<Vec<f32>, ScoreError> {
         let Bundle { manifest, network, .. } = &self.bundle;
-        let chunk = if self.device == Device::flex() { 1 } else { (GPU_CHUNK_FRAMES / manifest.clip.frames).max(1) };
         let mut logits = Vec::with_capacity(clips.len() * network.config().classes());
-        for chunk in clips.chunks(chunk) {
+        fewer_after_panics(clips, &self.at_once, |chunk| {
             let of_chunk = network.forward(clip_batch(chunk, &manifest.pixels, &self.device))?;
             logits.extend(of_chunk.into_data().convert::<f32>().iter::<f32>());
-        }
+            Ok::<_, ScoreError>(())
+        })?;
         Ok(logits)
+    }
+}
+
+/// Hands `items` on, `at_once` at a time, and half as many from the first panic on: burn's backends panic when a device has no memory
+/// left. What one item alone panics over is no matter of memory, and goes on to the caller.
+fn fewer_after_panics<T, E>(
+    mut items: &[T],
+    at_once: &AtomicUsize,
+    mut each: impl FnMut(&[T]) -> Result<(), E>,
+) -> Result<(), E> {
+    while !items.is_empty() {
+        let count = at_once.load(Ordering::Relaxed).clamp(1, items.len());
+        match catch_unwind(AssertUnwindSafe(|| each(&items[..count]))) {
+            Ok(result) => {
+                result?;
+                items = &items[count..];
+            }
+            Err(panic) if count == 1 => resume_unwind(panic),
+            Err(_) => at_once.store(count / 2, Ordering::Relaxed),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_much_at_once_is_done_in_halves_and_once_each() {
+        let at_once = AtomicUsize::new(16);
+        let mut seen = Vec::new();
+        let mut tries = 0;
+        let items: Vec<u32> = (0..21).collect();
+        let ended = fewer_after_panics(&items, &at_once, |chunk| {
+            tries += 1;
+            assert!(chunk.len() <= 5, "no memory");
+            seen.extend_from_slice(chunk);
+            Ok::<_, ()>(())
+        });
+        assert_eq!((ended, &seen, at_once.into_inner()), (Ok(()), &items, 4));
+        // 16 and 8 were too many.
+        assert_eq!(tries, 2 + 6);
+    }
+
+    #[test]
+    fn what_one_alone_panics_over_is_told() {
+        let at_once = AtomicUsize::new(4);
+        let panicked =
+            catch_unwind(|| fewer_after_panics(&[1, 2, 3], &at_once, |_| -> Result<(), ()> { panic!("bug") }));
+        assert_eq!(panicked.expect_err("a panic").downcast_ref(), Some(&"bug"));
     }
 }

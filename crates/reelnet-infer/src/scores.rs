@@ -16,10 +16,10 @@ pub struct Score {
 }
 
 impl Scores {
-    /// The softmax of one clip's logits.
+    /// The softmax of one clip's logits: computed in 64 bits, and kept in 32.
     pub fn softmax(logits: &[f32]) -> Self {
-        let largest = logits.iter().fold(f32::NEG_INFINITY, |largest, &logit| largest.max(logit));
-        let powers: Vec<f64> = logits.iter().map(|&logit| f64::from(logit - largest).exp()).collect();
+        let largest = f64::from(logits.iter().fold(f32::NEG_INFINITY, |largest, &logit| largest.max(logit)));
+        let powers: Vec<f64> = logits.iter().map(|&logit| (f64::from(logit) - largest).exp()).collect();
         let sum: f64 = powers.iter().sum();
         #[expect(clippy::cast_possible_truncation, reason = "a probability")]
         Self(powers.into_iter().map(|power| (power / sum) as f32).collect())

@@ -95,9 +95,13 @@ fn numbers_are_those_of_another_program() {
         let (video, clip) = (&found.video_level, &found.clip_level);
         assert_eq!(
             [video.videos, video.top1_count, video.top5_count, clip.views, clip.top1_count, clip.top5_count],
-            ["videos", "top1_count", "top5_count", "views", "views_top1", "views_top5"].map(count)
+            ["videos", "top1_count", "top5_count", "views", "views_top1_count", "views_top5_count"].map(count)
         );
         let mut pairs = vec![
+            (video.top1, &expected["top1"]),
+            (video.top5, &expected["top5"]),
+            (clip.top1, &expected["views_top1"]),
+            (clip.top5, &expected["views_top5"]),
             (video.mean_class_accuracy, &expected["mean_class_accuracy"]),
             (video.loss, &expected["loss"]),
             (found.calibration.error, &expected["calibration_error"]),
@@ -109,7 +113,8 @@ fn numbers_are_those_of_another_program() {
             found.multi_label.iter().map(|many| (many.mean_average_precision, &expected["mean_average_precision"])),
         );
         for (found, expected) in pairs {
-            assert!((found - expected.as_f64().expect("a number")).abs() < 1e-6, "{found} {expected}");
+            // To the last digit.
+            assert_eq!(Ok(found), expected.as_str().expect("digits").parse());
         }
         let coverage = &found.coverage;
         assert_eq!((coverage.listed, coverage.missing, coverage.unreadable), (video.videos + 3, 2, 1));

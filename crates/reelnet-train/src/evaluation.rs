@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use reelnet_clips::{Clip, ClipError, ClipErrorKind, FramePlan, Loader, LoaderOptions, MediaIndex, Request, Wanted};
+use reelnet_clips::{
+    Clip, ClipError, ClipErrorKind, FramePlan, Loader, LoaderOptions, LoaderReport, MediaIndex, Request, Wanted,
+};
 use reelnet_infer::evaluation::{DataId, Failed, FileFacts, Header, Record, Scored, View, ViewSettings};
 use reelnet_infer::{Classifier, Manifest, ScoreError};
 
@@ -37,7 +39,8 @@ pub fn data_id(name: String, data: &DataSet) -> DataId {
     }
 }
 
-/// Scores the files of a shard, but for the first `done` of them, and hands on what became of each, in the order of the list.
+/// Scores the files of a shard, but for the first `done` of them, and hands on what became of each, in the order of the list. Tells
+/// what the decoders had to do for that.
 ///
 /// # Errors
 /// If the network computes no numbers, or `each` fails.
@@ -48,14 +51,15 @@ pub fn evaluate(
     done: u64,
     options: &LoaderOptions,
     each: &mut dyn FnMut(&Record) -> io::Result<()>,
-) -> Result<Evaluated, EvaluationError> {
+) -> Result<(Evaluated, LoaderReport), EvaluationError> {
     let shard = header.shard;
     let samples: Vec<(u64, Sample)> =
         (0..).zip(data.samples.iter().cloned()).filter(|(at, _)| shard.holds(*at)).collect();
     let requests = requests(samples, &header.views, &classifier.bundle().manifest);
     let mut began = Instant::now();
-    for sample in Loader::new(requests, &LoaderOptions { first: done, ..options.clone() }) {
-        let Ok(sample) = sample else { return Ok(Evaluated::Interrupted) };
+    let mut loader = Loader::new(requests, &LoaderOptions { first: done, ..options.clone() });
+    while let Some(sample) = loader.next() {
+        let Ok(sample) = sample else { return Ok((Evaluated::Interrupted, loader.report())) };
         let Asked { position, name, labels, look } = sample.payload;
         let failed = |kind: &ClipErrorKind| {
             let (kind, reason) = (kind.name().to_owned(), kind.to_string());
@@ -73,14 +77,16 @@ pub fn evaluate(
                     Record::Scored(Scored { position, name, labels, file, views, logits, seconds })
                 }
             }
-            (Err(ClipError { kind: ClipErrorKind::Cancelled, .. }), _) => return Ok(Evaluated::Interrupted),
+            (Err(ClipError { kind: ClipErrorKind::Cancelled, .. }), _) => {
+                return Ok((Evaluated::Interrupted, loader.report()));
+            }
             (Err(error), _) => failed(&error.kind),
             (Ok(_), None) => unreachable!("clips are chosen by looking at a file"),
         };
         each(&record)?;
         began = Instant::now();
     }
-    Ok(Evaluated::Finished)
+    Ok((Evaluated::Finished, loader.report()))
 }
 
 /// An evaluation that cannot go on.

@@ -12,6 +12,8 @@ pub struct LoaderReport {
     pub ok: u64,
     /// Samples taken that failed, by [`ClipErrorKind::name`](crate::ClipErrorKind::name).
     pub failed: BTreeMap<&'static str, u64>,
+    /// Coded frames that the workers' decoders were given: what was decoded, wanted or only on the way.
+    pub packets: u64,
     /// What the workers' decoders did.
     pub decoders: TimeSpent,
     /// What the function of [`Loader::with_finish`](crate::Loader::with_finish) took.
@@ -27,6 +29,7 @@ pub struct LoaderReport {
 pub(super) struct Tally {
     ok: u64,
     failed: BTreeMap<&'static str, u64>,
+    packets: u64,
     decoders: TimeSpent,
     finish: Duration,
 }
@@ -39,7 +42,8 @@ impl Tally {
         }
     }
 
-    pub(super) fn add_decoder(&mut self, spent: TimeSpent) {
+    pub(super) fn add_decoder(&mut self, packets: u64, spent: TimeSpent) {
+        self.packets += packets;
         self.decoders += spent;
     }
 
@@ -48,7 +52,8 @@ impl Tally {
     }
 
     pub(super) fn report(&self, wait: Duration, idle: Duration) -> LoaderReport {
-        let Self { ok, failed, decoders, finish } = self;
-        LoaderReport { ok: *ok, failed: failed.clone(), decoders: *decoders, finish: *finish, wait, idle }
+        let Self { ok, failed, packets, decoders, finish } = self;
+        let (failed, finish) = (failed.clone(), *finish);
+        LoaderReport { ok: *ok, failed, packets: *packets, decoders: *decoders, finish, wait, idle }
     }
 }

@@ -70,7 +70,7 @@ impl<P, T> Work<'_, P, T> {
         reserved.map_err(|Stopped| failed(ClipErrorKind::Cancelled))?;
         *self.reserved = bytes;
         let clips = decoder.clips(&wanted.plans, &wanted.geometry);
-        self.shared.tally().add_decoder(decoder.time_spent());
+        self.shared.tally().add_decoder(decoder.packets_decoded(), decoder.time_spent());
         clips
     }
 }

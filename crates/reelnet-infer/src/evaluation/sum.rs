@@ -4,8 +4,8 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Binary digits behind the point: a term is rounded by less than 1e-15.
-const DIGITS: i32 = 50;
+/// Binary digits behind the point: a term from 2^-28 on is held whole, and so the sum is what `math.fsum` of Python says.
+const DIGITS: i32 = 80;
 
 /// A sum of numbers, held in whole units, so that the shards of an evaluation add up to the same number in any order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! `reelnet eval`
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use reelnet_clips::{Limits, LoaderOptions};
@@ -44,7 +44,8 @@ pub(crate) fn eval(args: &EvalArgs) -> anyhow::Result<Outcome> {
     progress.go_on_from(done);
     let mut tried = done;
     let mut right = [0_u64; 2];
-    let ended = evaluate(&classifier, &data, &header, done, &options, &mut |record| {
+    let began = Instant::now();
+    let (ended, loaded) = evaluate(&classifier, &data, &header, done, &options, &mut |record| {
         journal.write(record)?;
         tried += 1;
         if let Record::Scored(scored) = record {
@@ -56,6 +57,15 @@ pub(crate) fn eval(args: &EvalArgs) -> anyhow::Result<Outcome> {
     })?;
     progress.finish();
     drop(journal);
+    if tried > done {
+        say(format_args!(
+            "{} files in {:.1} s, {:.1} s of them waiting for the decoders, which were given {} frames",
+            tried - done,
+            began.elapsed().as_secs_f64(),
+            loaded.wait.as_secs_f64(),
+            loaded.packets
+        ));
+    }
     if let Some(error) = classifier.engine_error().filter(|_| args.scoring.precision != PrecisionArg::F32) {
         say(format_args!("without an engine, in 32-bit floats: {error}"));
     }

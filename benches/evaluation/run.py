@@ -1,0 +1,203 @@
+"""Runs the evaluation benchmark: `reelnet eval` beside PyTorch with torchcodec, and `reelnet metrics` on a made dump.
+
+run.py --reelnet BINARY --scores BINARY --files FOLDER --cache FOLDER --out FOLDER [--rounds 2] [--cases NAME,…]
+
+Everybody has the same videos, weights, views and number of threads. Ours is timed as a whole command, from its start to the report
+that it writes; the peer without the loading of its libraries and of the network, in each of its variants, of which the fastest counts.
+Predictions are compared first.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).parent
+CASES = {
+    "views": {
+        "title": "3D ResNet-RS-50, 8x8 frames, 30 views of 256², videos of 10 s at 454x256",
+        "network": "resnet3d-rs-50", "clip": (8, 8), "size": 256, "views": (10, 3), "videos": 4,
+    },
+    "frames": {
+        "title": "EfficientNet-Lite0, 10 frames of 224² each, videos of 10 s at 454x256",
+        "network": "efficientnet-lite0", "clip": (1, 1), "size": 224, "views": (10, 1), "videos": 16,
+    },
+}
+METRICS = {
+    "metrics": {"title": "`reelnet metrics` on 20,000 videos x 30 views x 400 classes", "numbers": (20000, 10, 3, 400)},
+    "metrics-small": {"title": "`reelnet metrics` on 2,000 videos x 30 views x 400 classes", "numbers": (2000, 10, 3, 400)},
+}
+THREADS = 2
+
+
+def timed(command):
+    """Wall seconds, and the peak memory of the process."""
+    began = time.perf_counter()
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        child = subprocess.Popen([str(word) for word in command], stdout=out, stderr=errors)
+        _, status, usage = os.wait4(child.pid, 0)
+        seconds = time.perf_counter() - began
+        out.seek(0), errors.seek(0)
+        if status:
+            raise SystemExit(f"{command}: {errors.read().decode()}")
+        return seconds, usage.ru_maxrss * 1024, out.read().decode()
+
+
+def bundle(case, reelnet, cache):
+    """Weights of the formula in PyTorch's file and in our bundle."""
+    folder, weights = cache / case["network"], cache / f"{case['network']}.safetensors"
+    if not weights.exists():
+        make = (
+            "import sys; sys.path[:0] = sys.argv[2:4]; import pathlib, torch, safetensors.torch, formula\n"
+            "name, out = sys.argv[1], sys.argv[4]\n"
+            "if name.startswith('resnet3d'):\n"
+            "    import networks; network = networks.ModelGarden(50)\n"
+            "else:\n"
+            "    import timm; network = timm.create_model('tf_efficientnet_lite0', pretrained=False)\n"
+            "formula.fill(network, 0.25)\n"
+            "kept = {n: t for n, t in network.state_dict().items() if not n.endswith('num_batches_tracked')}\n"
+            "safetensors.torch.save_file(kept, out)\n"
+        )
+        golden = HERE.parents[1] / "scripts/golden"
+        subprocess.run([sys.executable, "-c", make, case["network"], golden, golden, weights], check=True)
+    if not folder.exists():
+        classes = 400 if case["network"].startswith("resnet3d") else 1000
+        labels = cache / f"labels-{classes}.txt"
+        labels.write_text("".join(f"class {number}\n" for number in range(classes)))
+        subprocess.run([reelnet, "model", "import", weights, "--network", case["network"], "--labels", labels, "--out", folder], check=True)
+        manifest = folder / "model.toml"
+        keys = dict(zip(("frames", "frame_step"), case["clip"])) | {"resize": case["size"], "crop": case["size"]}
+        lines = []
+        for line in manifest.read_text().splitlines():
+            key = line.split(" = ")[0]
+            value = f'{key} = "bilinear"' if key == "interpolation" else line
+            lines.append(f"{key} = {keys[key]}" if key in keys else value)
+        manifest.write_text("\n".join(lines) + "\n")
+    return folder, weights
+
+
+def evaluation(case, arguments, scratch):
+    folder, weights = bundle(case, arguments.reelnet, arguments.cache)
+    videos = sorted((arguments.files / "clips/train").glob("*.mp4"))[: case["videos"]]
+    listed = scratch / "videos.txt"
+    listed.write_text("".join(f"{video} 0\n" for video in videos))
+    clips, crops = case["views"]
+    ours, peers, versions = [], {}, {}
+    for turn in range(arguments.rounds):
+        out = scratch / f"ours-{turn}"
+        seconds, peak, printed = timed(
+            [arguments.reelnet, "eval", "--model", folder, "--data", listed, "--protocol", "tf", "--views", f"{clips}x{crops}",
+             "--threads", THREADS, "--out", out, "--dump", scratch / "ours.parquet", "--json"]
+        )
+        ours.append({"seconds": seconds, "peak_bytes": peak})
+        for layout in ("first", "last"):
+            for workers in (0, 1):
+                answer = scratch / "peer.json"
+                timed([sys.executable, HERE / "peers.py", answer, weights, case["network"], *case["clip"], case["size"], clips, crops,
+                       THREADS, workers, layout, *videos])
+                found = json.loads(answer.read_text())
+                versions = found.pop("versions")
+                peers.setdefault(f"channels {layout}, {workers} workers", []).append(found)
+    theirs = next(iter(peers.values()))[0]
+    found = predictions(scratch / "ours.parquet")
+    same = sum(one[0] == other for one, other in zip(found, theirs["best"]))
+    apart = max(abs(one[1] - other) for one, other in zip(found, theirs["scores"]))
+    fastest = lambda runs: min(runs, key=lambda run: run["seconds"])
+    rivals = {name: {key: fastest(runs)[key] for key in ("seconds", "peak_bytes")} for name, runs in peers.items()}
+    best = min(rival["seconds"] for rival in rivals.values())
+    return {
+        "title": case["title"], "videos": len(videos), "threads": THREADS, "rounds": arguments.rounds,
+        "same_predictions": f"{same} of {len(videos)}", "largest_difference_of_scores": apart,
+        "results": {"reelnet": fastest(ours)} | rivals, "times": int(100 * best / fastest(ours)["seconds"]) / 100,
+    }, versions
+
+
+def predictions(dump):
+    """The best class of each video and its mean score."""
+    import numpy as np
+    import pyarrow.parquet as parquet
+
+    rows = parquet.read_table(dump, columns=["position", "logits"])
+    positions = rows["position"].to_numpy()
+    logits = np.array(rows["logits"].to_pylist(), dtype=np.float64)
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    scores = powers / powers.sum(1, keepdims=True)
+    means = [scores[positions == position].mean(0) for position in np.unique(positions)]
+    return [(int(mean.argmax()), float(mean.max())) for mean in means]
+
+
+def metrics(case, arguments, scratch):
+    folder, dump = scratch / "made", scratch / "made.parquet"
+    timed([arguments.scores, folder, *case["numbers"]])
+    writing, write_peak, _ = timed([arguments.reelnet, "metrics", folder, "--dump", dump, "--json"])
+    bytes_of_dump = dump.stat().st_size
+    shutil.rmtree(folder)
+    best = None
+    for _ in range(arguments.rounds):
+        seconds, peak, _ = timed([arguments.reelnet, "metrics", dump, "--json"])
+        best = min(best or (seconds, peak), (seconds, peak))
+    dump.unlink()
+    result = {"seconds": best[0], "peak_bytes": best[1], "dump_bytes": bytes_of_dump}
+    return {"title": case["title"], "results": {"reelnet": result, "from a folder, writing a dump": {"seconds": writing, "peak_bytes": write_peak}}}
+
+
+def table(report):
+    lines = [f"# Evaluation, {report['cpu']}, {report['cores']} cores", ""]
+    lines += [f"Linux {report['kernel']}, Python {report['python']}; {', '.join(report['peers'])}.", ""]
+    for name, row in report["cases"].items():
+        lines += [f"## {name}: {row['title']}", ""]
+        if "videos" in row:
+            lines += [f"{row['videos']} videos, {row['threads']} threads, best of {row['rounds']} rounds; same best class: {row['same_predictions']}, "
+                      f"scores differ by {row['largest_difference_of_scores']:.1e} at most.", ""]
+        lines += ["| who | seconds | peak memory |", "|---|---|---|"]
+        lines += [f"| {who} | {result['seconds']:.2f} | {result['peak_bytes'] / 1e6:.0f} MB |" for who, result in row["results"].items()]
+        if "times" in row:
+            lines += ["", f"**{row['times']:.2f}×** the fastest variant of the peer."]
+        if "dump_bytes" in row["results"]["reelnet"]:
+            lines += ["", f"The dump is {row['results']['reelnet']['dump_bytes'] / 1e6:.0f} MB."]
+        lines += [""]
+    return "\n".join(lines)
+
+
+def cpu():
+    for text in open("/proc/cpuinfo"):
+        if text.startswith("model name"):
+            return text.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ("reelnet", "scores"):
+        parser.add_argument(f"--{name}", required=True)
+    for name in ("files", "cache", "out"):
+        parser.add_argument(f"--{name}", required=True, type=pathlib.Path)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--cases", default="views,frames,metrics")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    results = arguments.out / "evaluation.json"
+    old = json.loads(results.read_text()) if results.exists() else {"cases": {}, "peers": []}
+    cases, peers = old["cases"], old["peers"]
+    for name in arguments.cases.split(","):
+        with tempfile.TemporaryDirectory(dir=arguments.cache) as scratch:
+            if name in METRICS:
+                cases[name] = metrics(METRICS[name], arguments, pathlib.Path(scratch))
+            else:
+                cases[name], versions = evaluation(CASES[name], arguments, pathlib.Path(scratch))
+                peers = [f"{package} {version}" for package, version in versions.items()]
+        print(name, json.dumps(cases[name]), flush=True)
+        report = {"cpu": cpu(), "cores": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version()}
+        report |= {"peers": peers, "cases": cases}
+        results.write_text(json.dumps(report, indent=1) + "\n")
+        (arguments.out / "evaluation.md").write_text(table(report))
+
+
+if __name__ == "__main__":
+    main()
