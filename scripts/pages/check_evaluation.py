@@ -37,7 +37,7 @@ def made(reelnet, folder):
                 ["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", made, "-t", str(1 + video % 2),
                  "-pix_fmt", "yuv420p", folder / path], check=True,
             )
-            listed.append(f"'{path}' {label}\n")
+            listed.append(f'"{path}" {label}\n')
     (folder / "broken.mp4").write_bytes(b"nothing of a video" * 40)
     (folder / "list.txt").write_text("".join(listed) + "broken.mp4 0\nmissing.mp4 1\n")
     done = run("eval", "--model", "model", "--data", "list.txt", "--protocol", "tf", "--views", "4x3", "--out", "out", "--json")
@@ -55,7 +55,7 @@ def check(page, report, requests, out, name):
     for share in (video["top1"], video["top1_of_listed"], report["clip_level"]["top1"]):
         assert f"{100 * share:.2f} %" in page.inner_text(".cards"), share
     text = page.inner_text("main")
-    assert "2 of 20 listed files have no scores" in text
+    assert "2 of 20 listed files have no scores" in text, text
     for word in ("broken.mp4", "missing.mp4", "noise & <b>moss</b>", report["fingerprint"]["all"]):
         assert word in text, word
     headings = [heading.inner_text() for heading in page.locator("h2").all()]

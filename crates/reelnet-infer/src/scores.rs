@@ -46,16 +46,16 @@ impl Scores {
 
     /// The `count` best of at least `threshold`, best first; the first in the labels wins a tie.
     pub fn top(&self, count: usize, threshold: f32) -> Vec<Score> {
-        let mut scores: Vec<Score> = self
-            .0
-            .iter()
-            .enumerate()
-            .map(|(class, &score)| Score { class, score })
-            .filter(|score| score.score >= threshold)
-            .collect();
-        scores.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.class.cmp(&b.class)));
-        scores.truncate(count);
-        scores
+        let mut best: Vec<Score> = Vec::with_capacity(count.min(self.0.len()) + 1);
+        for (class, &score) in self.0.iter().enumerate().filter(|(_, score)| **score >= threshold) {
+            // Most classes are worse than the best few, and are passed over with one comparison.
+            if best.len() < count || best.last().is_some_and(|last| score > last.score) {
+                let place = best.partition_point(|other| other.score >= score);
+                best.insert(place, Score { class, score });
+                best.truncate(count);
+            }
+        }
+        best
     }
 }
 
@@ -84,5 +84,6 @@ mod tests {
         assert_eq!(classes(3, 0.0), [1, 0, 2]);
         assert_eq!(classes(5, 0.15), [1, 0, 2]);
         assert_eq!(classes(5, 0.6), [] as [usize; 0]);
+        assert_eq!(classes(0, 0.0), [] as [usize; 0]);
     }
 }

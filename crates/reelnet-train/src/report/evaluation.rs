@@ -37,7 +37,7 @@ pub fn evaluation_page(summary: &Summary, sweep: &Sweep, thumbnails: &BTreeMap<S
     page += &headline(summary);
     page += &coverage(summary);
     page += &measured(summary);
-    page += &curves(sweep);
+    page += &curves(summary, sweep);
     page += &calibration(&summary.calibration.bins, summary.calibration.error);
     page += &classes(summary);
     let classes = summary.header.labels.clone();
@@ -139,7 +139,7 @@ fn measured(summary: &Summary) -> String {
     html + "</table>\n"
 }
 
-fn curves(sweep: &Sweep) -> String {
+fn curves(summary: &Summary, sweep: &Sweep) -> String {
     if sweep.views.len() < 2 {
         return String::new();
     }
@@ -155,7 +155,9 @@ fn curves(sweep: &Sweep) -> String {
     ];
     let chart = Chart { title: "fewer views", axis: "views", series }.svg();
     format!(
-        "<h2>accuracy against views</h2>\n<p>Views in an order that spreads them; each costs the same.</p>\n{chart}"
+        "<h2>accuracy against views</h2>\n<p>Views in an order that spreads them; each costs {:.2} G multiply-accumulates.</p>\n\
+         <div class=\"wide\">{chart}</div>",
+        summary.header.model.macs as f64 / 1e9
     )
 }
 
