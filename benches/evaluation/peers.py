@@ -1,6 +1,8 @@
 """An evaluation as people write it with PyTorch and torchcodec: the counterpart of `reelnet eval --protocol tf`.
 
-peers.py OUT.json WEIGHTS NETWORK FRAMES STEP SIZE CLIPS CROPS THREADS WORKERS LAYOUT VIDEO…
+peers.py OUT.json WEIGHTS NETWORK FRAMES STEP SIZE CLIPS CROPS THREADS WORKERS LAYOUT PIXELS VIDEO…
+
+PIXELS is JSON: `mean` and `deviation` of the bytes of red, green and blue, as in the bundle.
 
 Every video is opened once, the frames of all its clips are fetched in one call, and the crops of a clip are one batch. With workers,
 videos are decoded beside the network by a DataLoader. Its clock starts when libraries are loaded and the network is built.
@@ -19,7 +21,6 @@ from torchvision.transforms import v2
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts/golden"))
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Videos(Dataset):
@@ -72,14 +73,14 @@ def build(name, weights):
 def main():
     out, weights, name = sys.argv[1:4]
     frames, step, size, clips, crops, threads, workers = map(int, sys.argv[4:11])
-    layout, videos = sys.argv[11], sys.argv[12:]
+    layout, pixels, videos = sys.argv[11], json.loads(sys.argv[12]), sys.argv[13:]
     torch.set_num_threads(threads)
     order = torch.contiguous_format
     if layout == "last":
         order = torch.channels_last_3d if frames > 1 else torch.channels_last
     network = build(name, weights).to(memory_format=order)
     shape = (1, 3, 1, 1, 1)
-    mean, deviation = (torch.tensor(values).reshape(shape) for values in (MEAN, DEVIATION))
+    mean, deviation = (torch.tensor(pixels[name]).reshape(shape) for name in ("mean", "deviation"))
     data = DataLoader(Videos(videos, frames, step, size, clips, crops), batch_size=None, num_workers=workers)
     began = time.perf_counter()
     answers = []
@@ -87,7 +88,7 @@ def main():
         for decoded, plans in data:
             scores = []
             for plan in plans:
-                views = crops_of(decoded[plan], size, crops).transpose(1, 2).float().div_(255).sub_(mean).div_(deviation)
+                views = crops_of(decoded[plan], size, crops).transpose(1, 2).float().sub_(mean).div_(deviation)
                 if frames == 1:
                     views = views[:, :, 0]
                 scores.append(network(views.contiguous(memory_format=order)).softmax(-1))

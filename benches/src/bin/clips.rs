@@ -34,6 +34,8 @@ struct Outcome {
     cpu_seconds: Vec<f64>,
     peak_bytes: u64,
     frames: usize,
+    /// Coded frames that the decoder was given in one turn.
+    packets: u64,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -43,12 +45,14 @@ fn main() -> anyhow::Result<()> {
     };
     let task: Task = serde_json::from_slice(&fs::read(task)?)?;
     let (mut seconds, mut cpu_seconds) = (Vec::new(), Vec::new());
-    let mut frames = 0;
+    let (mut frames, mut packets) = (0, 0);
     for _ in 0..task.turns {
         let (start, cpu_start) = (Instant::now(), cpu_so_far());
-        frames = 0;
+        (frames, packets) = (0, 0);
         for draw in &task.draws {
-            frames += fetch(&task, draw, None)?;
+            let fetched = fetch(&task, draw, None)?;
+            frames += fetched.0;
+            packets += fetched.1;
         }
         seconds.push(start.elapsed().as_secs_f64());
         cpu_seconds.push(cpu_so_far() - cpu_start);
@@ -56,11 +60,12 @@ fn main() -> anyhow::Result<()> {
     if let (Some(path), Some(draw)) = (&task.frames_to, task.draws.last()) {
         fetch(&task, draw, Some(path))?;
     }
-    fs::write(out, serde_json::to_vec(&Outcome { seconds, cpu_seconds, peak_bytes: peak_bytes()?, frames })?)?;
+    fs::write(out, serde_json::to_vec(&Outcome { seconds, cpu_seconds, peak_bytes: peak_bytes()?, frames, packets })?)?;
     Ok(())
 }
 
-fn fetch(task: &Task, clips: &[Vec<usize>], frames_to: Option<&PathBuf>) -> anyhow::Result<usize> {
+/// Frames that came out, and coded frames that went in.
+fn fetch(task: &Task, clips: &[Vec<usize>], frames_to: Option<&PathBuf>) -> anyhow::Result<(usize, u64)> {
     let limits = Limits { decoder_threads: task.threads, ..Limits::default() };
     let mut decoder = Decoder::open(&task.file, &limits)?;
     let resize = task.size.map_or(Resize::Native, |[width, height]| Resize::Exact { width, height });
@@ -72,7 +77,7 @@ fn fetch(task: &Task, clips: &[Vec<usize>], frames_to: Option<&PathBuf>) -> anyh
         let bytes: Vec<u8> = clips.iter().flat_map(|clip| clip.frames.iter().copied()).collect();
         fs::write(path, bytes)?;
     }
-    Ok(clips.iter().map(|clip| clip.indices.len()).sum())
+    Ok((clips.iter().map(|clip| clip.indices.len()).sum(), decoder.packets_decoded()))
 }
 
 /// Processor time of all threads of this process, ended ones included.

@@ -125,12 +125,12 @@ pub(super) fn border_at(graph: &Graph, place: usize) -> Result<Value, EngineErro
 }
 
 /// The last border that a rule keeps in floats when features are 16-bit floats: the block of the last depthwise convolution at a
-/// quarter of the clips' height or more. Sums over so few channels do not average roundings away
+/// sixteenth of the clips' height or more. Sums over so few channels do not average roundings away
 /// (measured: `docs/decisions/0042-leading-floats.md`).
 pub(super) fn border_by_rule(graph: &Graph) -> Option<Value> {
     let [_, _, height, ..] = graph.shape(Value(0));
     let is_early_and_thin = |value: &Value| {
-        graph.conv(*value).is_some_and(|conv| conv.groups > 1) && graph.shape(*value)[2] >= height.div_ceil(4)
+        graph.conv(*value).is_some_and(|conv| conv.groups > 1) && graph.shape(*value)[2] >= height.div_ceil(16)
     };
     let last = graph.order().into_iter().filter(is_early_and_thin).max()?;
     borders(graph).into_iter().find(|border| *border >= last)

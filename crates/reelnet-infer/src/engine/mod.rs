@@ -31,7 +31,7 @@ pub enum Precision {
     /// 32-bit floats.
     #[default]
     F32,
-    /// The upper halves of floats; floats up to the last depthwise convolution of a quarter of the clips' height or more, where a
+    /// The upper halves of floats; floats up to the last depthwise convolution of a sixteenth of the clips' height or more, where a
     /// network has one.
     Bf16,
     /// Bytes, scaled by what the features were seen to reach, after as many layers of floats as they need.
