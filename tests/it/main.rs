@@ -13,6 +13,7 @@ mod hub;
 mod inflate;
 mod isolate;
 mod scripts;
+mod slow;
 mod tag;
 mod train;
 mod weights;

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use reelnet_clips::Resize;
+use reelnet_infer::ClipSettings;
 
 use crate::device::DeviceChoice;
 pub(crate) use bench::{
@@ -327,6 +328,9 @@ pub(crate) struct ImportArgs {
     /// Where a checkpoint holds several sets of weights, the one under this key, such as `state_dict_ema`
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,
+    /// Frames of a clip and the step between them that the weights were trained on, such as 4x16 [default: the network's usual]
+    #[arg(long, value_name = "FRAMESxSTEP")]
+    pub(crate) clip: Option<ClipSettings>,
     /// Take what fits, and say what does not
     #[arg(long)]
     pub(crate) partial: bool,
@@ -356,9 +360,12 @@ pub(crate) struct ForwardArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct PullArgs {
-    /// A network with published weights, such as resnet-rs-50
+    /// A network with published weights, such as resnet-rs-50 or slow-r50
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
+    /// SHA-256 that the file must have, for weights whose publisher gives none
+    #[arg(long, value_name = "HEX", value_parser = sha256)]
+    pub(crate) sha256: Option<String>,
     /// Folder to make [default: a folder of this name where `--model NAME` finds it]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -375,6 +382,14 @@ pub(crate) struct DoctorArgs {
 pub(crate) struct CompletionsArgs {
     /// Shell
     pub(crate) shell: clap_complete::Shell,
+}
+
+fn sha256(text: &str) -> Result<String, String> {
+    if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err(format!("`{text}` is no SHA-256, expected 64 digits from 0 to f"))
+    }
 }
 
 fn share(text: &str) -> Result<f64, String> {
