@@ -6,6 +6,7 @@ mod bundles;
 mod calibrate;
 mod check_data;
 mod evaluation;
+mod explain;
 mod frames;
 mod golden;
 mod golden_step;
