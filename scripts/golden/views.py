@@ -3,8 +3,9 @@
     python scripts/golden/views.py tests/golden/views.json
 
 An implementation of its own, from the protocols' own arithmetic: NumPy in 32-bit floats for TensorFlow's, NumPy in 64-bit floats for
-mmaction2's, `torch.linspace` for SlowFast's. For each case the file holds the frames of all clips of some lengths, and the SHA-256 of a
-line for each length from 1 to 1,000 (`length: frames of the first clip; frames of the second; …`). Needs numpy and torch.
+mmaction2's, `torch.linspace` for SlowFast's. pytorchvideo's are not an implementation of its own but that package's: its clip sampler,
+its conversion of seconds into time stamps, its subsampling and its crops. For each case the file holds the frames of all clips of some lengths, and the SHA-256 of a
+line for each length from 1 to 1,000 (`length: frames of the first clip; frames of the second; …`). Needs numpy, torch and pytorchvideo 0.1.5.
 """
 
 from __future__ import annotations
@@ -14,14 +15,25 @@ import json
 import platform
 import sys
 from datetime import date
+from fractions import Fraction
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
+import torchvision.transforms.functional
+from pytorchvideo.data.clip_sampling import ConstantClipsPerVideoSampler
+from pytorchvideo.data.utils import secs_to_pts
+
+# A name that newer torchvisions dropped, and that importing any of pytorchvideo's transforms asks for.
+sys.modules["torchvision.transforms.functional_tensor"] = torchvision.transforms.functional
+from pytorchvideo.transforms.functional import uniform_crop, uniform_temporal_subsample  # noqa: E402
 
 LONGEST = 1000
 SHOWN = [1, 2, 7, 57, 63, 64, 65, 100, 250, 299, 300, 1000]
 CASES = [(frames, step, clips) for frames, step in ((32, 2), (8, 8), (16, 4), (1, 1), (5, 3)) for clips in (1, 3, 10)]
+# Half a second of 5x3 begins and ends exactly at frames; 1x1 would be shorter than a frame lasts, where pytorchvideo drops the video.
+CASES_PYTORCHVIDEO = [(f, s, clips) for f, s in ((32, 2), (8, 8), (16, 4), (4, 12), (5, 3)) for clips in (1, 3, 10)]
 RATES = (30.0, 25.0, 29.97)
 SIZES = [(256, 256), (256, 340), (256, 341), (455, 256), (257, 256), (256, 259)]
 SIDE = 256
@@ -58,6 +70,22 @@ def slowfast(length: int, frames: int, step: int, clips: int, fps: float) -> lis
     return chosen
 
 
+def pytorchvideo(length: int, frames: int, step: int, clips: int, fps: float) -> list[list[int]]:
+    """As its trainer tests: a clip lasts as many hundredths of a second as fit into its frames at 30 a second (2.13 for 8x8)."""
+    rate = Fraction(str(fps))
+    ticks = 512  # of a time base, between two frames
+    base = 1 / (rate * ticks)
+    sampler = ConstantClipsPerVideoSampler(frames * step * 100 // 30 / 100, clips)
+    chosen = []
+    while True:
+        clip = sampler(None, length / rate, {})
+        start, end = (secs_to_pts(at, base, 0, round_mode="ceil") for at in (clip.clip_start_sec, clip.clip_end_sec))
+        shown = torch.tensor([frame for frame in range(length) if start <= frame * ticks < end])
+        chosen.append(uniform_temporal_subsample(shown, frames, 0).tolist())
+        if clip.is_last_clip:
+            return chosen
+
+
 def crops_tf(height: int, width: int) -> list[list[int]]:
     if height >= width:
         places = [[0, 0], [height / 2 - SIDE // 2, 0], [height - SIDE, 0]]
@@ -81,14 +109,20 @@ def crops_slowfast(height: int, width: int) -> list[list[int]]:
     return [[top, 0], [top, left], [top, width - SIDE]]
 
 
-PROTOCOLS = {"tf": (tf, crops_tf), "mmaction": (mmaction, crops_mmaction), "slowfast": (slowfast, crops_slowfast)}
+def crops_pytorchvideo(height: int, width: int) -> list[list[int]]:
+    places = torch.arange(height * width).reshape(1, 1, height, width)
+    return [list(divmod(int(uniform_crop(places, SIDE, crop)[0, 0, 0, 0]), width)) for crop in range(3)]
+
+
+PROTOCOLS = {"tf": (tf, crops_tf), "mmaction": (mmaction, crops_mmaction), "slowfast": (slowfast, crops_slowfast),
+             "pytorchvideo": (pytorchvideo, crops_pytorchvideo)}
 
 
 def main() -> None:
     cases = []
     for name, (plan, crops) in PROTOCOLS.items():
-        for frames, step, clips in CASES:
-            for fps in RATES if name == "slowfast" else RATES[:1]:
+        for frames, step, clips in CASES_PYTORCHVIDEO if name == "pytorchvideo" else CASES:
+            for fps in RATES if name in ("slowfast", "pytorchvideo") else RATES[:1]:
                 digest = hashlib.sha256()
                 shown = {}
                 for length in range(1, LONGEST + 1):
@@ -101,7 +135,7 @@ def main() -> None:
                               "sha256": digest.hexdigest(), "shown": shown})
     sizes = {name: {f"{h}x{w}": crops(h, w) for h, w in SIZES} for name, (_, crops) in PROTOCOLS.items()}
     made = {"by": "scripts/golden/views.py", "date": date.today().isoformat(), "python": platform.python_version(),
-            "numpy": np.__version__, "torch": torch.__version__}
+            "numpy": np.__version__, "torch": torch.__version__, "pytorchvideo": version("pytorchvideo")}
     text = json.dumps({"made": made, "side": SIDE, "crops": sizes, "cases": cases}, separators=(",", ":"))
     Path(sys.argv[1]).write_text(text.replace('{"protocol"', '\n{"protocol"') + "\n")
 

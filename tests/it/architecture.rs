@@ -57,6 +57,7 @@ fn weight_names_are_a_format() {
         "resnet-50",
         "resnet3d-rs-50",
         "resnet3d-rs-50-inflated",
+        "slow-r50",
         "efficientnet-b0",
         "efficientnet-lite0",
     ] {

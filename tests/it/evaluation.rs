@@ -206,7 +206,7 @@ fn words_that_mean_nothing_are_answered() {
     let sandbox = prepare(1);
     for (more, told) in [
         (&["--views", "3"][..], "such as 10x3"),
-        (&["--protocol", "fast"], "expected tf, slowfast, mmaction or reelnet"),
+        (&["--protocol", "fast"], "expected tf, slowfast, mmaction, pytorchvideo or reelnet"),
         (&["--protocol", "tf", "--views", "2x2"], "has 1 or 3 crops"),
         (&["--shard", "4/3"], "such as 1/4"),
         (&["--split", "validate"], "--split is for lists"),

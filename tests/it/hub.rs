@@ -13,41 +13,47 @@ use sha2::{Digest, Sha256};
 use crate::REELNET;
 
 /// A hub that knows one file, and says of it what it is told to say.
-struct Hub {
-    endpoint: String,
+pub(crate) struct Hub {
+    pub(crate) endpoint: String,
 }
+
+/// Where the weights of EfficientNet-B0 are in a hub.
+const B0: &str = "/timm/tf_efficientnet_b0.aa_in1k/resolve/main/model.safetensors";
 
 impl Hub {
     /// Serves until the test ends; `etag` is what the hub claims as the file's SHA-256.
     fn serve(file: Vec<u8>, etag: String) -> Self {
+        Self::serve_as(B0, file, etag)
+    }
+
+    /// Serves one file at a path, as a plain server.
+    pub(crate) fn serve_at(path: &'static str, file: Vec<u8>) -> Self {
+        Self::serve_as(path, file, String::new())
+    }
+
+    fn serve_as(path: &'static str, file: Vec<u8>, etag: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
         let file = Arc::new(file);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (file, etag) = (Arc::clone(&file), etag.clone());
-                thread::spawn(move || answer(stream, &file, &etag));
+                thread::spawn(move || answer(stream, path, &file, &etag));
             }
         });
         Self { endpoint }
     }
 
     fn pull(&self, sandbox: &Sandbox, name: &str) -> Ended {
-        let output =
-            sandbox.command(["model", "pull", name]).env("HF_ENDPOINT", &self.endpoint).output().expect("it starts");
-        Ended {
-            code: output.status.code().expect("it was not killed"),
-            stdout: String::from_utf8(output.stdout).expect("text"),
-            stderr: String::from_utf8(output.stderr).expect("text"),
-        }
+        Ended::of(sandbox.command(["model", "pull", name]).env("HF_ENDPOINT", &self.endpoint))
     }
 }
 
-fn answer(mut stream: TcpStream, file: &[u8], etag: &str) {
+fn answer(mut stream: TcpStream, path: &str, file: &[u8], etag: &str) {
     let mut lines = BufReader::new(stream.try_clone().expect("a second handle")).lines().map_while(Result::ok);
     let request = lines.next().unwrap_or_default();
     let headers: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
-    let known = request.contains("/timm/tf_efficientnet_b0.aa_in1k/resolve/main/model.safetensors ");
+    let known = request.contains(&format!("{path} "));
     // `Range: bytes=START-[END]`
     let range =
         headers.iter().find_map(|line| line.to_ascii_lowercase().strip_prefix("range: bytes=").map(str::to_owned));
@@ -91,7 +97,11 @@ fn weights_are_fetched_once_checked_and_found_by_name() {
     let hub = Hub::serve(file.clone(), sha256(&file));
     let sandbox = Sandbox::new(REELNET);
     let first = hub.pull(&sandbox, "efficientnet-b0").expect_code(0);
-    assert!(first.stderr.contains("pulled `efficientnet-b0` from timm/tf_efficientnet_b0.aa_in1k"), "{}", first.stderr);
+    assert!(
+        first.stderr.contains("pulled `efficientnet-b0` from hub repository timm/tf_efficientnet_b0.aa_in1k"),
+        "{}",
+        first.stderr
+    );
     // The second time neither the hub nor the network is needed.
     let second = sandbox.run(["model", "pull", "efficientnet-b0"]).expect_code(0);
     assert!(second.stderr.contains("there already"), "{}", second.stderr);

@@ -66,6 +66,7 @@ impl Sandbox {
             .current_dir(self.folder.path())
             .env("HOME", self.folder.path().join("home"))
             .env_remove("XDG_DATA_HOME")
+            .env_remove("XDG_CACHE_HOME")
             .env_remove("HF_HOME")
             // A port that nobody listens on.
             .env("HF_ENDPOINT", "http://127.0.0.1:9")
@@ -78,16 +79,24 @@ impl Sandbox {
     /// # Panics
     /// If it cannot be started, or was killed.
     pub fn run<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Ended {
-        let Output { status, stdout, stderr } = self.command(words).output().expect("the command starts");
-        Ended {
+        Ended::of(&mut self.command(words))
+    }
+}
+
+impl Ended {
+    /// Runs a command that [`Sandbox::command`] made ready to its end.
+    ///
+    /// # Panics
+    /// If it cannot be started, or was killed.
+    pub fn of(command: &mut Command) -> Self {
+        let Output { status, stdout, stderr } = command.output().expect("the command starts");
+        Self {
             code: status.code().expect("the command was not killed"),
             stdout: String::from_utf8(stdout).expect("stdout is text"),
             stderr: String::from_utf8(stderr).expect("stderr is text"),
         }
     }
-}
 
-impl Ended {
     /// Asserts on the code, and shows everything if it is another.
     ///
     /// # Panics

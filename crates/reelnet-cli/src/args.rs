@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use reelnet_clips::Resize;
+use reelnet_infer::ClipSettings;
 
 use crate::device::DeviceChoice;
 pub(crate) use bench::{
@@ -43,7 +44,7 @@ pub(crate) enum Command {
     Models(ModelsArgs),
     /// Make a bundle with fresh weights
     Init(InitArgs),
-    /// Make a bundle from a weight file of timm, torchvision or `efficientnet_pytorch`
+    /// Make a bundle from a weight file of timm, torchvision, `efficientnet_pytorch`, pytorchvideo or mmaction2
     Import(ImportArgs),
     /// Turn a 2D bundle into a 3D one, with a row a parameter and a proof
     Inflate(InflateArgs),
@@ -60,6 +61,8 @@ pub(crate) enum Command {
     Metrics(MetricsArgs),
     /// Two evaluations side by side, with a paired test
     Compare(CompareArgs),
+    /// Show what in a video speaks for a class: when, where, as pictures and as a video
+    Explain(ExplainArgs),
     /// Measure this machine: forward passes, training steps, loading
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -190,6 +193,34 @@ pub(crate) enum Format {
     Jsonl,
     /// One row a tag
     Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// A video; or an image, for a model of single frames
+    #[arg(value_name = "VIDEO")]
+    pub(crate) file: PathBuf,
+    /// Class to explain, by its name [default: the best one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) class: Option<String>,
+    /// Bundle to explain, a folder or the name of a pulled one [default: EfficientNet-Lite0 on ImageNet, built in]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) model: Option<PathBuf>,
+    /// Clips, spread evenly over the length of the video
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) clips: u16,
+    /// Folder to make, for filmstrip.png and heat.mp4
+    #[arg(long, default_value = "reelnet-explain", value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Seconds that the file may take before it is given up
+    #[arg(long, default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) deadline: u64,
+    /// cpu, cuda or cuda:N
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: DeviceChoice,
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -327,6 +358,9 @@ pub(crate) struct ImportArgs {
     /// Where a checkpoint holds several sets of weights, the one under this key, such as `state_dict_ema`
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,
+    /// Frames of a clip and the step between them that the weights were trained on, such as 4x16 [default: the network's usual]
+    #[arg(long, value_name = "FRAMESxSTEP")]
+    pub(crate) clip: Option<ClipSettings>,
     /// Take what fits, and say what does not
     #[arg(long)]
     pub(crate) partial: bool,
@@ -356,9 +390,12 @@ pub(crate) struct ForwardArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct PullArgs {
-    /// A network with published weights, such as resnet-rs-50
+    /// A network with published weights, such as resnet-rs-50 or slow-r50
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
+    /// SHA-256 that the file must have, for weights whose publisher gives none
+    #[arg(long, value_name = "HEX", value_parser = sha256)]
+    pub(crate) sha256: Option<String>,
     /// Folder to make [default: a folder of this name where `--model NAME` finds it]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -375,6 +412,14 @@ pub(crate) struct DoctorArgs {
 pub(crate) struct CompletionsArgs {
     /// Shell
     pub(crate) shell: clap_complete::Shell,
+}
+
+fn sha256(text: &str) -> Result<String, String> {
+    if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err(format!("`{text}` is no SHA-256, expected 64 digits from 0 to f"))
+    }
 }
 
 fn share(text: &str) -> Result<f64, String> {

@@ -35,6 +35,7 @@ pub fn main() -> ExitCode {
         Command::Eval(args) => commands::eval::eval(&args),
         Command::Metrics(args) => commands::eval::metrics(&args),
         Command::Compare(args) => commands::eval::compare(&args),
+        Command::Explain(args) => commands::explain::explain(&args),
         Command::CompareRuns(args) => commands::compare_runs::compare_runs(&args),
         Command::Train(args) => commands::train::train(&args),
         Command::Bench(BenchCommand::Forward(args)) => commands::bench::bench_forward(&args),

@@ -70,7 +70,7 @@ pub use error::{ClipError, ClipErrorKind};
 pub use geometry::{Crop, Filter, FrameGeometry, FrameLayout, Resize};
 pub use index::MediaIndex;
 pub use info::VideoInfo;
-pub use libav::{FfmpegVersion, ffmpeg_version, has_decoder, initialise};
+pub use libav::{FfmpegVersion, VideoWriter, WriteError, ffmpeg_version, has_decoder, initialise};
 pub use limits::Limits;
 pub use loader::{
     Batch, BatchError, Batches, Cancelled, Loader, LoaderOptions, LoaderReport, Member, Remainder, Request, Sample,

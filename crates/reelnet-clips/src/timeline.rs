@@ -43,6 +43,11 @@ impl Timeline {
         self.pts_seconds[frame.min(self.pts_seconds.len() - 1)]
     }
 
+    /// How many frames are first shown before a time: the number of the first one that is not.
+    pub fn frames_before(&self, seconds: f64) -> usize {
+        self.pts_seconds.partition_point(|&pts| pts < seconds)
+    }
+
     /// From the first frame's appearance to the last one's disappearance.
     pub fn duration_seconds(&self) -> f64 {
         self.duration_seconds

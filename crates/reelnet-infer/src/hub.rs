@@ -1,5 +1,8 @@
-//! Published weights from the Hugging Face hub: fetched once, checked, kept in the hub's own cache.
+//! Published weights: from the Hugging Face hub, checked and kept in the hub's own cache, and from plain addresses.
 
+mod address;
+
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -16,21 +19,50 @@ use crate::labels::hex;
 /// The file that every repository here has.
 const FILE: &str = "model.safetensors";
 
+pub use address::Address;
+
+/// pytorchvideo's own files. Nobody published a checksum of them.
+const SLOW_R50: Address = Address {
+    endpoint: "https://dl.fbaipublicfiles.com/pytorchvideo/model_zoo",
+    variable: "PYTORCHVIDEO_ENDPOINT",
+    path: "kinetics/SLOW_8x8_R50.pyth",
+};
+
 /// Weights that somebody published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// The hub's repository.
-    pub repository: String,
+    /// Where they are.
+    pub origin: Origin,
     /// What they may be used for.
     pub licence: &'static str,
 }
 
+/// Where weights are to be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// In a repository of the hub.
+    Hub(String),
+    /// In a file elsewhere.
+    Address(Address),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hub(repository) => write!(formatter, "hub repository {repository}"),
+            Self::Address(address) => formatter.write_str(&address.url()),
+        }
+    }
+}
+
 impl Published {
-    /// The weights published for a network, if there are any: timm's ResNet-RS, and its EfficientNets from TensorFlow.
+    /// The weights published for a network, if there are any: timm's ResNet-RS, and its EfficientNets from TensorFlow; pytorchvideo's
+    /// SlowOnly.
     pub fn of(name: &NetworkName) -> Option<Self> {
         let repository = match name.network() {
             "resnet-rs-50" | "resnet-rs-101" | "resnet-rs-152" | "resnet-rs-200" | "resnet-rs-270"
             | "resnet-rs-350" | "resnet-rs-420" => format!("timm/{}.tf_in1k", name.network().replace('-', "")),
+            "slow-r50" => return Some(Self { origin: Origin::Address(SLOW_R50), licence: "Apache-2.0" }),
             network => match name.config() {
                 NetworkConfig::Efficientnet(config) if network == format!("efficientnet-{}", config.variant) => {
                     if config.variant.starts_with("lite") {
@@ -41,7 +73,26 @@ impl Published {
                 _ => return None,
             },
         };
-        Some(Self { repository, licence: "Apache-2.0" })
+        Some(Self { origin: Origin::Hub(repository), licence: "Apache-2.0" })
+    }
+
+    /// Fetches the weights, or finds them where they were fetched to before, and checks them: against the hub's SHA-256, and against
+    /// `sha256` if it is given. Files that are not the hub's are kept in `folder`.
+    ///
+    /// # Errors
+    /// If they cannot be reached, or are not what they should be.
+    pub fn fetch(&self, sha256: Option<&str>, folder: &Path, observer: &mut dyn Observer) -> Result<PathBuf, HubError> {
+        let (path, file, repository) = match &self.origin {
+            Origin::Hub(repository) => (fetch(repository, observer)?, FILE.to_owned(), repository.clone()),
+            Origin::Address(address) => (address.fetch(folder, observer)?, address.file().to_owned(), address.base()),
+        };
+        let Some(expected) = sha256 else { return Ok(path) };
+        let found = self::sha256(&path)?;
+        if found == expected {
+            return Ok(path);
+        }
+        fs::remove_file(&path)?;
+        Err(HubError::Unwanted { repository, file, expected: expected.to_owned(), found })
     }
 }
 
@@ -50,7 +101,7 @@ impl Published {
 pub enum HubError {
     /// The hub did not answer, or said no.
     #[error(
-        "cannot fetch `{file}` of `{repository}`: {reason}; check the network, or set HF_ENDPOINT to a mirror, or fetch \
+        "cannot fetch `{file}` of `{repository}`: {reason}; check the network, or set {variable} to a mirror, or fetch \
          the file by other means and run `reelnet import` on it"
     )]
     Unreachable {
@@ -60,6 +111,8 @@ pub enum HubError {
         file: String,
         /// The network's words.
         reason: String,
+        /// What names a mirror.
+        variable: &'static str,
     },
     /// It arrived, but not as the hub has it.
     #[error(
@@ -86,8 +139,20 @@ pub enum HubError {
         /// What it gives.
         etag: String,
     },
+    /// It is not the file that was asked for.
+    #[error("the SHA-256 of `{file}` of `{repository}` is {found}, and {expected} was asked for; it was removed")]
+    Unwanted {
+        /// Where it came from.
+        repository: String,
+        /// The file.
+        file: String,
+        /// As asked for.
+        expected: String,
+        /// What the file has.
+        found: String,
+    },
     /// The disk said no.
-    #[error("cannot use the hub's cache: {0}")]
+    #[error("cannot keep what is fetched: {0}")]
     Io(#[from] io::Error),
 }
 
@@ -109,7 +174,7 @@ impl<F: FnMut(u64, u64)> Observer for F {
 ///
 /// # Errors
 /// If the hub cannot be reached, or the file is not as the hub has it.
-pub fn fetch(repository: &str, observer: &mut dyn Observer) -> Result<PathBuf, HubError> {
+fn fetch(repository: &str, observer: &mut dyn Observer) -> Result<PathBuf, HubError> {
     if let Some(path) = Cache::from_env().model(repository.to_owned()).get(FILE) {
         return checked(repository, path);
     }
@@ -117,6 +182,7 @@ pub fn fetch(repository: &str, observer: &mut dyn Observer) -> Result<PathBuf, H
         repository: repository.to_owned(),
         file: FILE.to_owned(),
         reason: error.to_string(),
+        variable: "HF_ENDPOINT",
     };
     let api =
         ApiBuilder::from_env().with_progress(false).with_retries(2).build().map_err(|error| unreachable(&error))?;

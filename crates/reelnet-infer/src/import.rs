@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::bundle::Bundle;
 use crate::hub::sha256;
 use crate::labels::Labels;
-use crate::manifest::{Manifest, Provenance};
+use crate::manifest::{ClipSettings, Manifest, Provenance};
 
 /// A file that became no bundle.
 #[derive(Debug, Error)]
@@ -64,6 +64,8 @@ pub struct ImportOptions {
     pub strictness: Strictness,
     /// The key that the weights stand under, where a file holds several sets.
     pub key: Option<String>,
+    /// The clip that the weights were trained on; the network's usual one if it is not given.
+    pub clip: Option<ClipSettings>,
     /// Where the file came from, if not from the disk.
     pub source: Option<String>,
 }
@@ -79,7 +81,8 @@ pub struct Imported {
     pub ambiguous: bool,
 }
 
-/// Reads a weight file in timm's, torchvision's or `efficientnet_pytorch`'s names, and makes a bundle of it.
+/// Reads a weight file in timm's, torchvision's, `efficientnet_pytorch`'s, pytorchvideo's or mmaction2's names, and makes a bundle
+/// of it.
 ///
 /// # Errors
 /// If the file cannot be read, or fits no network, or not the one that was named.
@@ -100,9 +103,13 @@ pub fn import(path: &Path, options: ImportOptions, device: &Device) -> Result<Im
     if let Some(classes) = classes {
         config = config.with_classes(classes);
     }
-    // torchvision's EfficientNets pad symmetrically; only the weights' names tell.
-    if let (Naming::TorchvisionEfficientnet, NetworkConfig::Efficientnet(efficientnet)) = (naming, &mut config) {
-        *efficientnet = EfficientNetConfig::clone(efficientnet).torchvision();
+    // What only the weights' names tell: torchvision's EfficientNets pad symmetrically, mmaction2's heads average all at once.
+    match (naming, &mut config) {
+        (Naming::TorchvisionEfficientnet, NetworkConfig::Efficientnet(efficientnet)) => {
+            *efficientnet = EfficientNetConfig::clone(efficientnet).torchvision();
+        }
+        (Naming::Mmaction, NetworkConfig::Resnet(resnet)) => resnet.head_window = None,
+        _ => {}
     }
 
     let network = config.build(0, device)?;
@@ -118,7 +125,13 @@ pub fn import(path: &Path, options: ImportOptions, device: &Device) -> Result<Im
     let sha256 = sha256(path).map_err(|error| WeightsError { path: path.to_owned(), kind: error.into() })?;
     let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let provenance = Provenance { source: options.source.unwrap_or(file), sha256: Some(sha256), licence: None };
-    let manifest = Manifest::new(&name, config, &labels, provenance);
+    let mut manifest = Manifest::new(&name, config, &labels, provenance);
+    if naming == Naming::Mmaction {
+        manifest.pixels = manifest.pixels.as_imagenet();
+    }
+    if let Some(clip) = options.clip {
+        manifest.clip = clip;
+    }
     let ambiguous = recognised && naming == Naming::Timm && matches!(manifest.network, NetworkConfig::Efficientnet(_));
     Ok(Imported { bundle: Bundle { manifest, network, labels }, report, ambiguous })
 }

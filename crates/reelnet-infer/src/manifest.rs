@@ -1,5 +1,7 @@
 //! `model.toml`: what a bundle says of itself.
 
+use std::str::FromStr;
+
 use reelnet_clips::{ClipSpec, PastEnd};
 use reelnet_models::{NetworkConfig, NetworkName};
 use serde::{Deserialize, Serialize};
@@ -43,6 +45,18 @@ pub struct ClipSettings {
     pub frames: usize,
     /// Step between them, in frames of the video.
     pub frame_step: usize,
+}
+
+impl FromStr for ClipSettings {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| text.parse::<usize>().ok().filter(|number| (1..=MAX_FRAMES).contains(number));
+        let parts = text.split_once(['x', 'X', '×']);
+        parts.and_then(|(frames, step)| Some(Self { frames: number(frames)?, frame_step: number(step)? })).ok_or_else(
+            || format!("`{text}` is no clip, expected frames and a step from 1 to {MAX_FRAMES}, such as 8x8 or 4x16"),
+        )
+    }
 }
 
 /// Where weights come from.

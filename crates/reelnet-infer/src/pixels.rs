@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 const IMAGENET: ([f32; 3], [f32; 3]) = ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375]);
 /// EfficientNet-Lite maps bytes to about -1 to 1.
 const LITE: ([f32; 3], [f32; 3]) = ([127.0; 3], [128.0; 3]);
+/// SlowFast's and pytorchvideo's networks: 0.45 and 0.225 of the range, in all channels alike.
+const SLOW: ([f32; 3], [f32; 3]) = ([114.75; 3], [57.375; 3]);
 /// The Model Garden's video networks see numbers from 0 to 1.
 const UNIT: ([f32; 3], [f32; 3]) = ([0.0; 3], [255.0; 3]);
 
@@ -52,6 +54,8 @@ impl Pixels {
     pub fn of(name: &NetworkName) -> Self {
         let side = u32::try_from(name.size()).unwrap_or(u32::MAX);
         let resize = match name.config() {
+            // Whole frames along the shorter side, as the published evaluation sees them.
+            _ if name.is_slow() => side,
             // The released EfficientNets leave 32 pixels around the crop, whatever its size.
             NetworkConfig::Efficientnet(_) => side.saturating_add(32),
             // All others crop 87.5 % of the shorter side: 224 of 256.
@@ -60,10 +64,18 @@ impl Pixels {
         let (mean, deviation) = match name.config() {
             NetworkConfig::Efficientnet(config) if config.variant.starts_with("lite") => LITE,
             NetworkConfig::Resnet3dRs(_) => UNIT,
+            NetworkConfig::Resnet(_) if name.is_slow() => SLOW,
             NetworkConfig::Resnet(_) | NetworkConfig::Efficientnet(_) => IMAGENET,
         };
         let interpolation = if name.config().is_image() { Interpolation::Bicubic } else { Interpolation::Bilinear };
         Self { resize, crop: side, interpolation, mean, deviation }
+    }
+
+    /// The same with ImageNet's mean and deviation.
+    #[must_use]
+    pub(crate) fn as_imagenet(self) -> Self {
+        let (mean, deviation) = IMAGENET;
+        Self { mean, deviation, ..self }
     }
 
     /// What the decoder is to do.
@@ -103,5 +115,8 @@ mod tests {
         assert_eq!(pixels("efficientnet-b7").resize, 632);
         assert_eq!(pixels("resnet-rs-50@160").resize, 183);
         assert_eq!(pixels("resnet3d-rs-50").deviation, [255.0; 3]);
+        let slow = pixels("slow-r50");
+        assert_eq!((slow.resize, slow.crop), (256, 256));
+        assert_eq!((slow.mean[0] / 255.0, slow.deviation[2] / 255.0), (0.45, 0.225));
     }
 }

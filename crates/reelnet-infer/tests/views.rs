@@ -94,5 +94,10 @@ fn words_are_checked() {
     for wrong in ["10", "0x1", "1x0", "x", "3x-1", "9999x1"] {
         assert!(wrong.parse::<Views>().expect_err(wrong).contains("such as 10x3"), "{wrong}");
     }
-    assert!("slow".parse::<Protocol>().expect_err("no protocol").contains("expected tf, slowfast, mmaction"));
+    assert!(
+        "slow"
+            .parse::<Protocol>()
+            .expect_err("no protocol")
+            .contains("expected tf, slowfast, mmaction, pytorchvideo or reelnet")
+    );
 }

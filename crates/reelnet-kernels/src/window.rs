@@ -15,6 +15,8 @@ pub enum Border {
 pub enum Padding {
     /// `(kernel - 1) / 2` on both sides: PyTorch's `padding=kernel//2`, and what the released 2D ResNet-RS does by hand.
     Symmetric,
+    /// None: TensorFlow's `VALID`.
+    Valid,
     /// TensorFlow's `SAME`: as little as gives `ceil(size / stride)` outputs, the odd one at the end.
     Same,
 }
@@ -24,6 +26,7 @@ impl Padding {
     pub fn of_axis(self, size: usize, kernel: usize, stride: usize) -> (usize, usize) {
         match self {
             Self::Symmetric => ((kernel - 1) / 2, (kernel - 1) / 2),
+            Self::Valid => (0, 0),
             Self::Same => {
                 let outputs = size.div_ceil(stride);
                 let total = (outputs.saturating_sub(1) * stride + kernel).saturating_sub(size);

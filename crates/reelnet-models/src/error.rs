@@ -64,6 +64,12 @@ pub enum ConfigError {
         /// As asked for.
         size: usize,
     },
+    /// Windows without a side, or larger than any map.
+    #[error("head_window is {side}, expected 1 to 1024")]
+    HeadWindow {
+        /// As asked for.
+        side: usize,
+    },
     /// A classifier without outputs.
     #[error("a classifier of {classes} classes is none, expected 1 to 1000000")]
     Classes {
@@ -101,6 +107,10 @@ impl ConfigError {
 
     pub(crate) fn check_drop_block(size: usize) -> Result<(), Self> {
         if (1..=1024).contains(&size) { Ok(()) } else { Err(Self::DropBlock { size }) }
+    }
+
+    pub(crate) fn check_head_window(side: usize) -> Result<(), Self> {
+        if (1..=1024).contains(&side) { Ok(()) } else { Err(Self::HeadWindow { side }) }
     }
 
     pub(crate) fn check_rate(name: &'static str, rate: f64) -> Result<(), Self> {

@@ -9,10 +9,16 @@ use crate::network::NetworkConfig;
 use crate::presets::RESNET_RS;
 use crate::resnet::{BLOCKS, ModelGardenConfig, ResNetConfig, Temporal};
 
-/// Frames of a 3D network's clip, and the step between them, in the published Kinetics recipe.
+/// Frames of a 3D ResNet-RS's clip, and the step between them, in the published Kinetics recipe.
 const VIDEO_CLIP: (usize, usize) = (32, 2);
+/// The same of the slow networks.
+const SLOW_CLIP: (usize, usize) = (8, 8);
+/// Depths of plain ResNets.
+const PLAIN_DEPTHS: [usize; 4] = [50, 101, 152, 200];
 /// Largest side of an image, in pixels.
 const MAX_SIZE: usize = 4096;
+/// How the names of SlowOnly networks begin: pytorchvideo's own, `slow_r50`.
+const SLOW: &str = "slow-r";
 /// Classes of Kinetics-400.
 const KINETICS_CLASSES: usize = 400;
 
@@ -24,6 +30,7 @@ const KINETICS_CLASSES: usize = 400;
 /// | `resnet-DEPTH[-d][-se]` | the plain ResNet, with ResNet-D's stem and shortcuts, with squeeze-and-excitation |
 /// | `resnet3d-rs-DEPTH` | 3D ResNet-RS of the Model Garden |
 /// | `resnet3d-rs-DEPTH-inflated`, `resnet3d-DEPTH[-d][-se]-inflated` | the 2D network inflated |
+/// | `slow-rDEPTH` | SlowOnly: the plain ResNet with temporal kernels in its last two stages |
 /// | `efficientnet-b0` … `b7`, `efficientnet-lite0` | as released; `-symmetric` for timm's own padding and batch norm |
 ///
 /// `@SIZE` sets the side of the image in pixels.
@@ -52,12 +59,25 @@ impl NetworkName {
 
     /// Frames of a clip: 1 for an image network.
     pub fn frames(&self) -> usize {
-        if self.config.is_image() { 1 } else { VIDEO_CLIP.0 }
+        self.clip().0
     }
 
     /// Step between the frames of a clip, in frames of the video.
     pub fn frame_step(&self) -> usize {
-        if self.config.is_image() { 1 } else { VIDEO_CLIP.1 }
+        self.clip().1
+    }
+
+    fn clip(&self) -> (usize, usize) {
+        match (self.config.is_image(), self.is_slow()) {
+            (true, _) => (1, 1),
+            (false, true) => SLOW_CLIP,
+            (false, false) => VIDEO_CLIP,
+        }
+    }
+
+    /// Whether it is one of the slow networks, which have a clip and pixels of their own.
+    pub fn is_slow(&self) -> bool {
+        self.network.starts_with(SLOW)
     }
 }
 
@@ -95,6 +115,10 @@ fn parse(network: &str, size: Option<usize>) -> Option<(NetworkConfig, usize)> {
         let usual = config.row().ok()?.size;
         let config = if symmetric { config.symmetric() } else { config };
         return Some((NetworkConfig::Efficientnet(config), usual));
+    }
+    if let Some(depth) = network.strip_prefix(SLOW) {
+        let depth = number(depth).filter(|depth| PLAIN_DEPTHS.contains(depth))?;
+        return Some((NetworkConfig::Resnet(ResNetConfig::slow(depth)), 256));
     }
     if let Some(rest) = network.strip_prefix("resnet3d-") {
         if let Some(image) = rest.strip_suffix("-inflated") {
@@ -178,7 +202,8 @@ fn candidates() -> Vec<String> {
     let mut names: Vec<String> = depths.iter().map(|depth| format!("resnet-rs-{depth}")).collect();
     names.extend(depths.iter().map(|depth| format!("resnet3d-rs-{depth}-inflated")));
     names.extend([50, 101, 152, 200, 270, 300, 350].map(|depth| format!("resnet3d-rs-{depth}")));
-    names.extend([50, 101, 152, 200].map(|depth| format!("resnet-{depth}")));
+    names.extend(PLAIN_DEPTHS.map(|depth| format!("resnet-{depth}")));
+    names.extend(PLAIN_DEPTHS.map(|depth| format!("{SLOW}{depth}")));
     names.extend(VARIANTS.iter().map(|row| format!("efficientnet-{}", row.name)));
     names
 }
@@ -209,6 +234,8 @@ mod tests {
     fn video_networks_take_clips() {
         assert_eq!(parsed("resnet3d-rs-50").frames(), 32);
         assert_eq!(parsed("resnet-rs-50").frames(), 1);
+        let slow = parsed("slow-r50");
+        assert_eq!((slow.frames(), slow.frame_step(), slow.size(), slow.config().classes()), (8, 8, 256, 400));
         assert_eq!(parsed("resnet3d-rs-50-inflated").config().classes(), 400);
     }
 
@@ -221,7 +248,17 @@ mod tests {
         );
         assert!("resnet3d-rs-420".parse::<NetworkName>().is_err());
         assert!("efficientnet-b9".parse::<NetworkName>().is_err());
-        for bad in ["resnet-rs-50@0", "resnet-rs-50@99999", "resnet-rs-+50", "resnet-rs-050", "resnet-rs-50@0160"] {
+        let error = "slow_r5O".parse::<NetworkName>().expect_err("a letter for a digit").to_string();
+        assert!(error.contains("did you mean `slow-r50`?"), "{error}");
+        for bad in [
+            "slow-r26",
+            "slow-r050",
+            "resnet-rs-50@0",
+            "resnet-rs-50@99999",
+            "resnet-rs-+50",
+            "resnet-rs-050",
+            "resnet-rs-50@0160",
+        ] {
             assert!(bad.parse::<NetworkName>().is_err(), "{bad}");
         }
         assert!("resnet-50-se-d".parse::<NetworkName>().is_err());

@@ -35,6 +35,7 @@ fn parameters_are_the_published_ones() {
         assert_eq!(count(name, [1, 224, 224]).parameters, parameters, "{name}");
     }
     assert_eq!(count("resnet3d-rs-50", [32, 224, 224]).parameters, 48_129_840);
+    assert_eq!(count("slow-r50", [8, 256, 256]).parameters, 32_454_096);
 }
 
 #[test]
@@ -47,6 +48,7 @@ fn macs_are_the_published_ones() {
         ("resnet-rs-420", [1, 320, 320], 6394),
         ("resnet3d-rs-50", [32, 224, 224], 8800),
         ("resnet3d-rs-200", [32, 224, 224], 31210),
+        ("slow-r50", [8, 256, 256], 5452),
         ("efficientnet-b0", [1, 224, 224], 39),
     ];
     for (name, size, macs) in published {
@@ -55,6 +57,12 @@ fn macs_are_the_published_ones() {
         let rounding = (macs * 10_000_000 / 1000).max(5_000_000);
         assert!(counted.abs_diff(macs * 10_000_000) <= rounding, "{name}: {counted}");
     }
+}
+
+#[test]
+fn macs_of_slow_r50_are_those_of_pytorchvideos_layers() {
+    // `scripts/golden/slow.py` counts the convolutions of its modules while they run.
+    assert_eq!(count("slow-r50", [8, 256, 256]).macs, 54_517_563_392 + 2048 * 400);
 }
 
 #[test]

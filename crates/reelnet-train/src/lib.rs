@@ -15,6 +15,7 @@ mod dry_run;
 pub mod ema;
 mod error;
 mod evaluation;
+pub mod explain;
 mod feed;
 #[cfg(test)]
 mod golden;

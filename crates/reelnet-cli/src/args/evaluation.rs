@@ -17,7 +17,7 @@ pub(crate) struct EvalArgs {
     /// Clips along a video and crops of each [default: 1x1, or 10x3 with a published protocol]
     #[arg(long, value_name = "CLIPSxCROPS")]
     pub(crate) views: Option<Views>,
-    /// Who places clips and crops: tf, slowfast, mmaction, or reelnet, as `tag` does
+    /// Who places clips and crops: tf, slowfast, mmaction, pytorchvideo, or reelnet, as `tag` does
     #[arg(long, default_value = "reelnet", value_name = "NAME")]
     pub(crate) protocol: Protocol,
     /// Folder that is written to as files are scored, and that the same command goes on from

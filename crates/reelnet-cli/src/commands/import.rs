@@ -18,6 +18,7 @@ pub(crate) fn import(args: &ImportArgs) -> anyhow::Result<Outcome> {
         labels: args.labels.as_deref().map(bundles::read_labels).transpose()?,
         strictness: if args.partial { Strictness::Partial } else { Strictness::Exact },
         key: args.key.clone(),
+        clip: args.clip,
         source: None,
     };
     let Imported { bundle, report, ambiguous } = import::import(&args.file, options, &Device::flex())?;

@@ -7,6 +7,7 @@ pub(crate) mod compare_runs;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod eval;
+pub(crate) mod explain;
 pub(crate) mod forward;
 pub(crate) mod frames;
 pub(crate) mod import;

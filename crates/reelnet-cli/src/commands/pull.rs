@@ -4,9 +4,9 @@ use std::io::{Write, stdout};
 
 use anyhow::{Context, bail};
 use burn::tensor::Device;
-use reelnet_infer::hub::{self, Published};
+use reelnet_infer::Bundle;
+use reelnet_infer::hub::{Origin, Published};
 use reelnet_infer::import::{self, ImportOptions};
-use reelnet_infer::{Bundle, Labels};
 use reelnet_models::{NetworkName, presets};
 
 use super::{bundles, folder};
@@ -45,19 +45,21 @@ pub(crate) fn pull(args: &PullArgs) -> anyhow::Result<Outcome> {
         progress.set_total(total);
         progress.set(done);
     };
-    let file = hub::fetch(&published.repository, &mut observer)?;
+    let downloads = dirs::cache_dir().context("this user has no cache folder; set XDG_CACHE_HOME")?.join("reelnet");
+    let file = published.fetch(args.sha256.as_deref(), &downloads, &mut observer)?;
     progress.finish();
 
-    let options = ImportOptions {
-        network: Some(name),
-        labels: Some(Labels::imagenet()),
-        source: Some(format!("hub repository {}", published.repository)),
-        ..ImportOptions::default()
-    };
+    let options =
+        ImportOptions { network: Some(name), source: Some(published.origin.to_string()), ..ImportOptions::default() };
     let mut bundle = import::import(&file, options, &Device::flex())?.bundle;
     bundle.manifest.provenance.licence = Some(published.licence.to_owned());
     bundle.write(&out)?;
-    say(format_args!("pulled `{}` from {} ({})", args.name, published.repository, published.licence));
+    say(format_args!("pulled `{}` from {} ({})", args.name, published.origin, published.licence));
+    if let (Origin::Address(_), None, Some(sha256)) =
+        (&published.origin, &args.sha256, &bundle.manifest.provenance.sha256)
+    {
+        say(format_args!("its publisher gives no checksum to compare with; its SHA-256 is {sha256}"));
+    }
     writeln!(stdout(), "{}", out.display())?;
     Ok(Outcome::Done)
 }

@@ -1,5 +1,5 @@
 //! The corner that touches FFmpeg. Everything unsafe in this crate lies here, behind safe types: a [`Source`] of
-//! packets, a [`FrameDecoder`], the [`Picture`]s it makes, and a [`Scaler`] that turns them into RGB.
+//! packets, a [`FrameDecoder`], the [`Picture`]s it makes, and a [`Scaler`] that turns them into RGB; and a [`VideoWriter`] for the other direction.
 
 mod about;
 mod codec;
@@ -9,9 +9,11 @@ mod picture;
 mod scaler;
 mod source;
 mod stream;
+mod writer;
 
 pub use about::{FfmpegVersion, ffmpeg_version, has_decoder};
 pub use log::initialise;
+pub use writer::{VideoWriter, WriteError};
 
 pub(crate) use codec::{FrameDecoder, Received};
 pub(crate) use log::signs_of_loss;

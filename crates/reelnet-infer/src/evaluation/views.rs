@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::manifest::Manifest;
 
-/// Frames a second that `SlowFast` takes the frame step to be meant for.
+/// Frames a second that `SlowFast` and pytorchvideo take the frame step to be meant for.
 const SLOWFAST_FPS: f64 = 30.0;
+/// Times nearer than this are the same: no two frames are, and 64-bit floats are more exact.
+const SAME_SECONDS: f64 = 1e-7;
 
 /// Who places clips and crops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,14 +29,18 @@ pub enum Protocol {
     Slowfast,
     /// mmaction2: starts rounded from the first frame to the last possible one; short videos loop.
     Mmaction,
+    /// pytorchvideo: clips as long in time as at 30 frames a second, begun at `i / clips` of what is left; of the frames shown in one as
+    /// many as wanted, evenly.
+    Pytorchvideo,
 }
 
 /// Every protocol by the name that it has on the command line.
-const PROTOCOLS: [(&str, Protocol); 4] = [
+const PROTOCOLS: [(&str, Protocol); 5] = [
     ("reelnet", Protocol::Reelnet),
     ("tf", Protocol::Tf),
     ("slowfast", Protocol::Slowfast),
     ("mmaction", Protocol::Mmaction),
+    ("pytorchvideo", Protocol::Pytorchvideo),
 ];
 
 impl Protocol {
@@ -49,7 +55,8 @@ impl FromStr for Protocol {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let found = PROTOCOLS.iter().find(|(name, _)| *name == text).map(|(_, protocol)| *protocol);
-        found.ok_or_else(|| format!("`{text}` is no protocol, expected tf, slowfast, mmaction or reelnet"))
+        found
+            .ok_or_else(|| format!("`{text}` is no protocol, expected tf, slowfast, mmaction, pytorchvideo or reelnet"))
     }
 }
 
@@ -151,6 +158,7 @@ impl ViewSettings {
                 let fps = if fps.is_finite() && fps > 0.0 { fps } else { SLOWFAST_FPS };
                 (0..clips).map(|clip| self.slowfast_plan(timeline, fps, clip, clips)).collect()
             }
+            Protocol::Pytorchvideo => (0..clips).map(|clip| self.pytorchvideo_plan(timeline, clip, clips)).collect(),
         }
     }
 
@@ -182,7 +190,7 @@ impl ViewSettings {
         match (self.views.crops, self.protocol) {
             (1, _) => 0,
             (3, Protocol::Tf) => [0, tf_middle(length, side), rest][crop.min(2)],
-            (3, Protocol::Slowfast) => [0, rest.div_ceil(2), rest][crop.min(2)],
+            (3, Protocol::Slowfast | Protocol::Pytorchvideo) => [0, rest.div_ceil(2), rest][crop.min(2)],
             // Left, right, middle; of an odd rest the last column is never seen.
             (3, Protocol::Mmaction) => [0, rest / 2 * 2, rest / 2][crop.min(2)],
             (crops, _) => rest * crop / (crops - 1),
@@ -195,19 +203,30 @@ impl ViewSettings {
         let rest = (timeline.frames() as f64 - length).max(0.0);
         let start = rest * clip as f64 / clips as f64;
         let last = timeline.frames() - 1;
-        let indices: Vec<usize> = torch_linspace(start, start + length - 1.0, self.frames)
-            .map(|at| {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "cut off, as in the original"
-                )]
-                let at = at.clamp(0.0, last as f32) as usize;
-                at.min(last)
-            })
-            .collect();
-        let centre_seconds = indices.get(indices.len() / 2).map_or(0.0, |&frame| timeline.pts_seconds(frame));
-        FramePlan { indices, centre_seconds }
+        let indices = torch_indices(start, start + length - 1.0, self.frames, last).collect();
+        placed(timeline, indices)
+    }
+
+    /// The frames that are first shown within a span of time, thinned out or repeated to as many as a clip has.
+    ///
+    /// The original computes in fractions, but from a number of seconds that is a 64-bit float with two decimals. Where a frame lies at
+    /// the very border, what that float lacks or has too much decides.
+    fn pytorchvideo_plan(&self, timeline: &Timeline, clip: usize, clips: usize) -> FramePlan {
+        let hundredths = ((self.frames * self.frame_step * 100) as f64 / SLOWFAST_FPS).floor();
+        let length = hundredths / 100.0;
+        let excess = length.mul_add(100.0, -hundredths);
+        let rest = timeline.duration_seconds() - length;
+        let start = rest.max(0.0) * clip as f64 / clips as f64;
+        // A shorter clip leaves more of the video, so that all but the first begin later; and it ends earlier.
+        let is_later = excess < 0.0 && clip > 0 && rest > -SAME_SECONDS;
+        let starts_at = start + if is_later { SAME_SECONDS } else { -SAME_SECONDS };
+        let ends_at = start + length + SAME_SECONDS.copysign(if excess > 0.0 { 1.0 } else { -1.0 });
+
+        let (first, end) = (timeline.frames_before(starts_at), timeline.frames_before(ends_at));
+        // A span between two frames has none, and the original gives the video up; here it is the one that is on the screen.
+        let (first, found) = if first < end { (first, end - first) } else { (first.saturating_sub(1), 1) };
+        let indices = torch_indices(0.0, (found - 1) as f64, self.frames, found - 1).map(|at| first + at).collect();
+        placed(timeline, indices)
     }
 }
 
@@ -262,6 +281,21 @@ fn mmaction_starts(frames: usize, span: usize, clips: usize) -> impl Iterator<It
         let at = (clip as f64 * (rest as f64 / (clips - 1) as f64)).round_ties_even() as usize;
         at
     })
+}
+
+/// The same, cut to whole numbers from 0 to `last`, as `clamp` and `long` do it.
+fn torch_indices(start: f64, end: f64, count: usize, last: usize) -> impl Iterator<Item = usize> {
+    torch_linspace(start, end, count).map(move |at| {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "cut off, as in the original")]
+        let at = at.clamp(0.0, last as f32) as usize;
+        at.min(last)
+    })
+}
+
+/// A plan of frames, its moment that of the middle one.
+fn placed(timeline: &Timeline, indices: Vec<usize>) -> FramePlan {
+    let centre_seconds = indices.get(indices.len() / 2).map_or(0.0, |&frame| timeline.pts_seconds(frame));
+    FramePlan { indices, centre_seconds }
 }
 
 /// From both ends, each value in one multiplication and one addition of 32-bit floats.

@@ -42,8 +42,12 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// The window over an input of `[frames, height, width]`.
+    /// The window over an input of `[frames, height, width]`; without padding it is no larger than the input.
     pub fn window(&self, size: [usize; 3]) -> Window {
-        Window::fit(self.kernel, self.stride, self.padding, size)
+        let kernel = match self.padding {
+            Padding::Valid => std::array::from_fn(|axis| self.kernel[axis].min(size[axis])),
+            Padding::Symmetric | Padding::Same => self.kernel,
+        };
+        Window::fit(kernel, self.stride, self.padding, size)
     }
 }

@@ -3,7 +3,7 @@
 use reelnet_kernels::Padding;
 use serde::{Deserialize, Serialize};
 
-use super::network::{ResNet, StagePlan};
+use super::network::{Head, ResNet, StagePlan};
 use super::stem::Stem;
 use crate::error::ConfigError;
 use crate::layers::{Builder, DropBlock};
@@ -135,6 +135,10 @@ pub struct ResNetConfig {
     /// off where it is missing, as in every published recipe.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drop_block: Option<DropBlock>,
+    /// Side of the windows, one step apart, that the head averages before it averages the rest; everything at once where it is
+    /// missing. pytorchvideo's is 7, all of the last map at 224² but not at 256², where the middle then counts more than the rim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_window: Option<usize>,
 }
 
 impl ResNetConfig {
@@ -156,6 +160,7 @@ impl ResNetConfig {
             dropout: 0.25,
             temporal: None,
             drop_block: None,
+            head_window: None,
         }
     }
 
@@ -169,6 +174,13 @@ impl ResNetConfig {
             dropout: 0.0,
             ..Self::rs(depth)
         }
+    }
+
+    /// The slow pathway of SlowFast alone (arXiv 1812.03982), as pytorchvideo has it: the plain ResNet with temporal kernels in its
+    /// last two stages, for Kinetics-400.
+    pub fn slow(depth: usize) -> Self {
+        let config = Self { classes: 400, dropout: 0.5, head_window: Some(7), ..Self::plain(depth) };
+        config.inflated(Temporal { stem_kernel: 1, stem_stride: 1, ..Temporal::default() })
     }
 
     /// The same with ResNet-D's stem and shortcuts.
@@ -197,6 +209,9 @@ impl ResNetConfig {
         if let Some(DropBlock { rate, size }) = self.drop_block {
             ConfigError::check_rate("drop_block.rate", rate)?;
             ConfigError::check_drop_block(size)?;
+        }
+        if let Some(side) = self.head_window {
+            ConfigError::check_head_window(side)?;
         }
         let repeats = repeats(self.depth)?;
         let temporal = self.temporal.unwrap_or(Temporal::NONE);
@@ -229,7 +244,8 @@ impl ResNetConfig {
             padding: Padding::Symmetric,
             epsilon: Self::EPSILON,
         });
-        Ok(ResNet::build(builder, &stem, &stages, self.classes, self.dropout, (self.drop_path, self.drop_path_rule)))
+        let head = Head { window: self.head_window, dropout: self.dropout, classes: self.classes };
+        Ok(ResNet::build(builder, &stem, &stages, head, (self.drop_path, self.drop_path_rule)))
     }
 }
 

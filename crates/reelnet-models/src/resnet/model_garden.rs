@@ -4,7 +4,7 @@ use reelnet_kernels::Padding;
 use serde::{Deserialize, Serialize};
 
 use super::config::{DropPathRule, ShortcutKind, StemKind, StemPool, repeats, scaled};
-use super::network::{ResNet, StagePlan};
+use super::network::{Head, ResNet, StagePlan};
 use super::stem::Stem;
 use crate::error::ConfigError;
 use crate::layers::Builder;
@@ -96,6 +96,7 @@ impl ModelGardenConfig {
             epsilon: Self::EPSILON,
         });
         let drop_path = (self.drop_path, DropPathRule::PerGroup);
-        Ok(ResNet::build(builder, &stem, &stages, self.classes, self.dropout, drop_path))
+        let head = Head { window: None, dropout: self.dropout, classes: self.classes };
+        Ok(ResNet::build(builder, &stem, &stages, head, drop_path))
     }
 }

@@ -26,6 +26,15 @@ pub(super) struct StagePlan {
     pub(super) epsilon: f64,
 }
 
+/// What follows the stages, before it has weights.
+#[derive(Clone, Copy)]
+pub(super) struct Head {
+    /// Side of the windows that are averaged first.
+    pub(super) window: Option<usize>,
+    pub(super) dropout: f64,
+    pub(super) classes: usize,
+}
+
 /// A ResNet with weights, its fields named as timm names them.
 #[derive(Module, Debug)]
 pub struct ResNet {
@@ -39,6 +48,8 @@ pub struct ResNet {
     layer3: Vec<Bottleneck>,
     layer4: Vec<Bottleneck>,
     #[module(skip)]
+    head_pool: Option<Pool>,
+    #[module(skip)]
     dropout: f64,
     fc: Linear,
 }
@@ -48,8 +59,7 @@ impl ResNet {
         builder: &mut Builder,
         stem: &Stem,
         stages: &[StagePlan; 4],
-        classes: usize,
-        dropout: f64,
+        head: Head,
         (drop_path, rule): (f64, DropPathRule),
     ) -> Self {
         let conv1 = stem.build_convs(builder);
@@ -74,8 +84,22 @@ impl ResNet {
         drop(layers);
 
         // A normal with deviation 0.01 is the released 2D code's classifier.
-        let fc = Linear::build(builder, channels, classes, Init::Normal { deviation: 0.01 });
-        Self { conv1, bn1, maxpool, max_pool: stem.max_pool(), layer1, layer2, layer3, layer4, dropout, fc }
+        let fc = Linear::build(builder, channels, head.classes, Init::Normal { deviation: 0.01 });
+        let head_pool =
+            head.window.map(|side| Pool { kernel: [1, side, side], stride: [1; 3], padding: Padding::Valid });
+        Self {
+            conv1,
+            bn1,
+            maxpool,
+            max_pool: stem.max_pool(),
+            layer1,
+            layer2,
+            layer3,
+            layer4,
+            head_pool,
+            dropout: head.dropout,
+            fc,
+        }
     }
 
     pub(crate) fn run<P: Pass>(&self, pass: &mut P, clips: P::Features) -> P::Features {
@@ -95,6 +119,9 @@ impl ResNet {
         }
 
         // ---- Head ----
+        if let Some(pool) = &self.head_pool {
+            features = pass.average_pool(pool, features);
+        }
         let features = pass.global_average(features);
         let features = pass.dropout(self.dropout, features);
         pass.linear(&self.fc, features)

@@ -11,6 +11,10 @@ pub enum Naming {
     TorchvisionEfficientnet,
     /// The `efficientnet_pytorch` and `efficientnet_lite_pytorch` packages': `_blocks.0._depthwise_conv.weight`.
     EfficientnetPytorch,
+    /// pytorchvideo's ResNets: `blocks.1.res_blocks.0.branch2.conv_a.weight`.
+    Pytorchvideo,
+    /// mmaction2's: `backbone.layer1.0.conv1.conv.weight`.
+    Mmaction,
 }
 
 impl Naming {
@@ -21,6 +25,10 @@ impl Naming {
             Self::EfficientnetPytorch
         } else if has("features.0.0.") {
             Self::TorchvisionEfficientnet
+        } else if has("blocks.1.res_blocks.") {
+            Self::Pytorchvideo
+        } else if has("backbone.conv1.conv.") {
+            Self::Mmaction
         } else {
             Self::Timm
         }
@@ -35,10 +43,14 @@ pub fn rename(weights: StateDict, naming: Naming) -> StateDict {
             let stages = stages(&weights);
             weights.into_iter().map(|(name, tensor)| (from_efficientnet_pytorch(&name, &stages), tensor)).collect()
         }
-        Naming::TorchvisionEfficientnet => {
-            weights.into_iter().map(|(name, tensor)| (from_torchvision(&name), tensor)).collect()
-        }
+        Naming::TorchvisionEfficientnet => each(weights, from_torchvision),
+        Naming::Pytorchvideo => each(weights, from_pytorchvideo),
+        Naming::Mmaction => each(weights, from_mmaction),
     }
+}
+
+fn each(weights: StateDict, renamed: impl Fn(&str) -> Option<String>) -> StateDict {
+    weights.into_iter().map(|(name, tensor)| (renamed(&name).unwrap_or(name), tensor)).collect()
 }
 
 /// That package numbers blocks through, timm by stage and block: a stage begins where a block's outputs change or, with
@@ -96,41 +108,85 @@ fn from_efficientnet_pytorch(name: &str, stages: &[(usize, usize)]) -> String {
     renamed().unwrap_or_else(|| name.to_owned())
 }
 
-fn from_torchvision(name: &str) -> String {
-    let renamed = || {
-        if let Some(rest) = name.strip_prefix("classifier.1.") {
-            return Some(format!("classifier.{rest}"));
-        }
-        let mut parts = name.strip_prefix("features.")?.splitn(3, '.');
-        let (stage, block, rest) = (parts.next()?.parse::<usize>().ok()?, parts.next()?, parts.next()?);
-        if let Some(layer) = match (stage, block) {
-            (0, "0") => Some("conv_stem"),
-            (0, "1") => Some("bn1"),
-            (8, "0") => Some("conv_head"),
-            (8, "1") => Some("bn2"),
-            _ => None,
-        } {
-            return Some(format!("{layer}.{rest}"));
-        }
-        // `block.STEP.PLACE.weight`: each step is a convolution and a batch norm, or squeeze-and-excitation.
-        let mut parts = rest.strip_prefix("block.")?.splitn(3, '.');
-        let (step, place, kind) = (parts.next()?.parse::<usize>().ok()?, parts.next()?, parts.next()?);
-        let expanded = stage > 1;
-        let layer = match (step + usize::from(!expanded), place) {
-            (0, "0") => "conv_pw",
-            (0, "1") => "bn1",
-            (1, "0") => "conv_dw",
-            (1, "1") if expanded => "bn2",
-            (1, "1") => "bn1",
-            (2, "fc1") => "se.conv_reduce",
-            (2, "fc2") => "se.conv_expand",
-            (3, "0") if expanded => "conv_pwl",
-            (3, "0") => "conv_pw",
-            (3, "1") if expanded => "bn3",
-            (3, "1") => "bn2",
-            _ => return None,
-        };
-        Some(format!("blocks.{}.{block}.{layer}.{kind}", stage.checked_sub(1)?))
+fn from_torchvision(name: &str) -> Option<String> {
+    if let Some(rest) = name.strip_prefix("classifier.1.") {
+        return Some(format!("classifier.{rest}"));
+    }
+    let mut parts = name.strip_prefix("features.")?.splitn(3, '.');
+    let (stage, block, rest) = (parts.next()?.parse::<usize>().ok()?, parts.next()?, parts.next()?);
+    if let Some(layer) = match (stage, block) {
+        (0, "0") => Some("conv_stem"),
+        (0, "1") => Some("bn1"),
+        (8, "0") => Some("conv_head"),
+        (8, "1") => Some("bn2"),
+        _ => None,
+    } {
+        return Some(format!("{layer}.{rest}"));
+    }
+    // `block.STEP.PLACE.weight`: each step is a convolution and a batch norm, or squeeze-and-excitation.
+    let mut parts = rest.strip_prefix("block.")?.splitn(3, '.');
+    let (step, place, kind) = (parts.next()?.parse::<usize>().ok()?, parts.next()?, parts.next()?);
+    let expanded = stage > 1;
+    let layer = match (step + usize::from(!expanded), place) {
+        (0, "0") => "conv_pw",
+        (0, "1") => "bn1",
+        (1, "0") => "conv_dw",
+        (1, "1") if expanded => "bn2",
+        (1, "1") => "bn1",
+        (2, "fc1") => "se.conv_reduce",
+        (2, "fc2") => "se.conv_expand",
+        (3, "0") if expanded => "conv_pwl",
+        (3, "0") => "conv_pw",
+        (3, "1") if expanded => "bn3",
+        (3, "1") => "bn2",
+        _ => return None,
     };
-    renamed().unwrap_or_else(|| name.to_owned())
+    Some(format!("blocks.{}.{block}.{layer}.{kind}", stage.checked_sub(1)?))
+}
+
+/// Stem, stages and head are one list of blocks there: 0, 1 to 4, and 5.
+fn from_pytorchvideo(name: &str) -> Option<String> {
+    let (stage, rest) = name.strip_prefix("blocks.")?.split_once('.')?;
+    let (layer, kind) = match (stage, rest.split_once('.')?) {
+        ("0", ("conv", kind)) => ("conv1".to_owned(), kind),
+        ("0", ("norm", kind)) => ("bn1".to_owned(), kind),
+        ("5", ("proj", kind)) => ("fc".to_owned(), kind),
+        ("1" | "2" | "3" | "4", ("res_blocks", rest)) => {
+            let (block, rest) = rest.split_once('.')?;
+            let (layer, kind) = rest.rsplit_once('.')?;
+            let layer = match layer {
+                "branch1_conv" => "downsample.0",
+                "branch1_norm" => "downsample.1",
+                "branch2.conv_a" => "conv1",
+                "branch2.norm_a" => "bn1",
+                "branch2.conv_b" => "conv2",
+                "branch2.norm_b" => "bn2",
+                "branch2.conv_c" => "conv3",
+                "branch2.norm_c" => "bn3",
+                _ => return None,
+            };
+            (format!("layer{stage}.{block}.{layer}"), kind)
+        }
+        _ => return None,
+    };
+    Some(format!("{layer}.{kind}"))
+}
+
+/// A convolution and its batch norm are one module there: `conv2.conv` and `conv2.bn`.
+fn from_mmaction(name: &str) -> Option<String> {
+    if let Some(kind) = name.strip_prefix("cls_head.fc_cls.") {
+        return Some(format!("fc.{kind}"));
+    }
+    let (module, kind) = name.strip_prefix("backbone.")?.rsplit_once('.')?;
+    let (module, part) = module.rsplit_once('.')?;
+    let (before, last) = module.rsplit_once('.').map_or(("", module), |(before, last)| (before, last));
+    let layer = match (last, part) {
+        ("downsample", "conv") => "downsample.0".to_owned(),
+        ("downsample", "bn") => "downsample.1".to_owned(),
+        ("conv1" | "conv2" | "conv3", "conv") => last.to_owned(),
+        ("conv1" | "conv2" | "conv3", "bn") => last.replace("conv", "bn"),
+        _ => return None,
+    };
+    let dot = if before.is_empty() { "" } else { "." };
+    Some(format!("{before}{dot}{layer}.{kind}"))
 }

@@ -98,7 +98,9 @@ pub(super) fn write_dump(evaluation: &Evaluation, path: &Path) -> anyhow::Result
 fn views(args: &EvalArgs, bundle: &Bundle) -> anyhow::Result<ViewSettings> {
     let usual = match args.protocol {
         Protocol::Reelnet => Views { clips: 1, crops: 1 },
-        Protocol::Tf | Protocol::Slowfast | Protocol::Mmaction => Views { clips: 10, crops: 3 },
+        Protocol::Tf | Protocol::Slowfast | Protocol::Mmaction | Protocol::Pytorchvideo => {
+            Views { clips: 10, crops: 3 }
+        }
     };
     ViewSettings::new(args.protocol, args.views.unwrap_or(usual), &bundle.manifest).map_err(anyhow::Error::msg)
 }
