@@ -57,7 +57,7 @@ impl fmt::Display for Origin {
 
 impl Published {
     /// The weights published for a network, if there are any: timm's ResNet-RS, and its EfficientNets from TensorFlow; pytorchvideo's
-    /// SlowOnly.
+    /// `SlowOnly`.
     pub fn of(name: &NetworkName) -> Option<Self> {
         let repository = match name.network() {
             "resnet-rs-50" | "resnet-rs-101" | "resnet-rs-152" | "resnet-rs-200" | "resnet-rs-270"

@@ -127,7 +127,7 @@ pub fn import(path: &Path, options: ImportOptions, device: &Device) -> Result<Im
     let provenance = Provenance { source: options.source.unwrap_or(file), sha256: Some(sha256), licence: None };
     let mut manifest = Manifest::new(&name, config, &labels, provenance);
     if naming == Naming::Mmaction {
-        manifest.pixels = manifest.pixels.as_imagenet();
+        manifest.pixels = manifest.pixels.with_imagenets_range();
     }
     if let Some(clip) = options.clip {
         manifest.clip = clip;

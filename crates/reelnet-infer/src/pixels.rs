@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 const IMAGENET: ([f32; 3], [f32; 3]) = ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375]);
 /// EfficientNet-Lite maps bytes to about -1 to 1.
 const LITE: ([f32; 3], [f32; 3]) = ([127.0; 3], [128.0; 3]);
-/// SlowFast's and pytorchvideo's networks: 0.45 and 0.225 of the range, in all channels alike.
+/// `SlowFast`'s and pytorchvideo's networks: 0.45 and 0.225 of the range, in all channels alike.
 const SLOW: ([f32; 3], [f32; 3]) = ([114.75; 3], [57.375; 3]);
 /// The Model Garden's video networks see numbers from 0 to 1.
 const UNIT: ([f32; 3], [f32; 3]) = ([0.0; 3], [255.0; 3]);
@@ -73,7 +73,7 @@ impl Pixels {
 
     /// The same with ImageNet's mean and deviation.
     #[must_use]
-    pub(crate) fn as_imagenet(self) -> Self {
+    pub(crate) fn with_imagenets_range(self) -> Self {
         let (mean, deviation) = IMAGENET;
         Self { mean, deviation, ..self }
     }

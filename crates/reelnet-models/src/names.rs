@@ -17,7 +17,7 @@ const SLOW_CLIP: (usize, usize) = (8, 8);
 const PLAIN_DEPTHS: [usize; 4] = [50, 101, 152, 200];
 /// Largest side of an image, in pixels.
 const MAX_SIZE: usize = 4096;
-/// How the names of SlowOnly networks begin: pytorchvideo's own, `slow_r50`.
+/// How the names of `SlowOnly` networks begin: pytorchvideo's own, `slow_r50`.
 const SLOW: &str = "slow-r";
 /// Classes of Kinetics-400.
 const KINETICS_CLASSES: usize = 400;
@@ -30,7 +30,7 @@ const KINETICS_CLASSES: usize = 400;
 /// | `resnet-DEPTH[-d][-se]` | the plain ResNet, with ResNet-D's stem and shortcuts, with squeeze-and-excitation |
 /// | `resnet3d-rs-DEPTH` | 3D ResNet-RS of the Model Garden |
 /// | `resnet3d-rs-DEPTH-inflated`, `resnet3d-DEPTH[-d][-se]-inflated` | the 2D network inflated |
-/// | `slow-rDEPTH` | SlowOnly: the plain ResNet with temporal kernels in its last two stages |
+/// | `slow-rDEPTH` | `SlowOnly`: the plain ResNet with temporal kernels in its last two stages |
 /// | `efficientnet-b0` … `b7`, `efficientnet-lite0` | as released; `-symmetric` for timm's own padding and batch norm |
 ///
 /// `@SIZE` sets the side of the image in pixels.

@@ -45,7 +45,7 @@ pub const RESNET_RS: [ResNetRsPreset; 11] = [
 /// 3D ResNet-RS on Kinetics-400: depth and top-1 in percent over 30 views of 32 frames with a step of 2.
 const RESNET_3D_RS: [(usize, f64); 4] = [(50, 78.2), (101, 79.5), (152, 79.9), (200, 80.4)];
 
-/// SlowOnly on Kinetics-400: depth, top-1 in percent over 30 views of 8 frames with a step of 8, and who measured it.
+/// `SlowOnly` on Kinetics-400: depth, top-1 in percent over 30 views of 8 frames with a step of 8, and who measured it.
 const SLOW: [(usize, f64, &str); 2] = [
     (50, 74.58, "pytorchvideo MODEL_ZOO (arXiv 1812.03982)"),
     (101, 76.59, "mmaction2 slowonly README, with its own head (arXiv 1812.03982)"),

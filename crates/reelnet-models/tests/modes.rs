@@ -54,12 +54,18 @@ fn statistics_move_as_far_as_they_are_told() {
 #[test]
 fn gradients_reach_every_weight() {
     let device = Device::flex().autodiff();
-    let network = network(&device);
+    check_gradients(&network(&device), &device);
+    // The last map of 32² is a single place.
+    let config = ResNetConfig { width: 0.125, classes: 4, head_window: Some(1), ..ResNetConfig::slow(50) };
+    check_gradients(&NetworkConfig::Resnet(config).build(1, &device).expect("a good config"), &device);
+}
+
+fn check_gradients(network: &Network, device: &Device) {
     let mut pass = ForwardPass::new(Mode::training(1, 1.0));
-    let loss = network.forward_with(&mut pass, clips(&device)).expect("the clips fit").powf_scalar(2.0).sum();
+    let loss = network.forward_with(&mut pass, clips(device)).expect("the clips fit").powf_scalar(2.0).sum();
     let mut reached = Reached { gradients: loss.backward(), count: 0 };
     network.visit(&mut reached);
-    let trainable = reelnet_models::parameters::list(&network).iter().filter(|info| !info.is_statistic()).count();
+    let trainable = reelnet_models::parameters::list(network).iter().filter(|info| !info.is_statistic()).count();
     assert_eq!(reached.count, trainable);
 }
 

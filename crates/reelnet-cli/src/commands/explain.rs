@@ -21,6 +21,13 @@ use crate::output::{say, write_png};
 /// Frames a second of the video that is written: as they were taken, within what can be watched.
 const RATES: [f64; 2] = [2.0, 60.0];
 
+/// Ninths of what the network sees, in words.
+const PLACES: [[&str; 3]; 3] = [
+    ["upper left", "above", "upper right"],
+    ["left", "in the middle", "right"],
+    ["lower left", "below", "lower right"],
+];
+
 pub(crate) fn explain(args: &ExplainArgs) -> anyhow::Result<Outcome> {
     folder::check_new(&args.out)?;
     let device = args.device.open()?;
@@ -255,11 +262,6 @@ impl ToldPeak {
     fn place(&self) -> &'static str {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0, 1 or 2")]
         let third = |share: f64| ((share * 3.0) as usize).min(2);
-        const PLACES: [[&str; 3]; 3] = [
-            ["upper left", "above", "upper right"],
-            ["left", "in the middle", "right"],
-            ["lower left", "below", "lower right"],
-        ];
         PLACES[third(self.down)][third(self.across)]
     }
 }

@@ -13,7 +13,7 @@ const CHUNK: usize = 1 << 16;
 /// How long a server may take to answer.
 const ANSWER: Duration = Duration::from_secs(30);
 /// How long a body may take: 130 MB at 40 kB a second.
-const BODY: Duration = Duration::from_secs(3600);
+const BODY: Duration = Duration::from_hours(1);
 
 /// A file of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

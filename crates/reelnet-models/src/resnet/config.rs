@@ -176,7 +176,7 @@ impl ResNetConfig {
         }
     }
 
-    /// The slow pathway of SlowFast alone (arXiv 1812.03982), as pytorchvideo has it: the plain ResNet with temporal kernels in its
+    /// The slow pathway of `SlowFast` alone (arXiv 1812.03982), as pytorchvideo has it: the plain ResNet with temporal kernels in its
     /// last two stages, for Kinetics-400.
     pub fn slow(depth: usize) -> Self {
         let config = Self { classes: 400, dropout: 0.5, head_window: Some(7), ..Self::plain(depth) };
