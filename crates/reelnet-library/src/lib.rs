@@ -8,9 +8,11 @@
 //! What a network is, and how it works inside, is unknown here, and so is the terminal.
 
 mod error;
+pub mod identity;
 pub mod names;
 pub mod process;
 pub mod query;
+pub mod scan;
 pub mod spans;
 pub mod store;
 pub mod windows;
