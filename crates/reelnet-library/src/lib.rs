@@ -7,15 +7,21 @@
 //!
 //! What a network is, and how it works inside, is unknown here, and so is the terminal.
 
+pub mod analysis;
+pub mod cuts;
 mod error;
+pub mod export;
 pub mod identity;
 pub mod names;
+pub mod pictures;
 pub mod process;
 pub mod query;
 pub mod scan;
 pub mod spans;
 pub mod store;
+pub mod watching;
 pub mod windows;
+pub mod work;
 
 pub use error::LibraryError;
 pub use store::Store;

@@ -2,12 +2,15 @@
 //! decoded, and nothing is written.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::{fs, io};
 
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
 use reelnet_infer::Scores;
 use serde::{Deserialize, Serialize};
 
+use crate::LibraryError;
 use crate::windows::{Look, Window};
 
 /// How scores become tags.
@@ -46,6 +49,22 @@ impl Default for ReadingSettings {
 }
 
 impl ReadingSettings {
+    /// Those that a bundle brings in its `tagging.toml`, or the usual ones.
+    ///
+    /// # Errors
+    /// If the file cannot be read, does not parse, or has numbers that make no sense.
+    pub fn of_bundle(folder: &Path) -> Result<Self, LibraryError> {
+        let path = folder.join("tagging.toml");
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(source) => return Err(LibraryError::Disk { path, source }),
+        };
+        let told = |detail: &str| LibraryError::Wish(format!("`{}`: {}", path.display(), detail.trim_end()));
+        let settings: Self = toml::from_str(&text).map_err(|error| told(&error.to_string()))?;
+        settings.complaint().map_or(Ok(settings), |complaint| Err(told(&complaint)))
+    }
+
     /// What is wrong with the numbers, if anything is.
     pub fn complaint(&self) -> Option<String> {
         let probability = |value: f32| (0.0..=1.0).contains(&value);

@@ -12,4 +12,5 @@ mod walk;
 pub use plan::{FoundFile, FoundFolder, Plan, plan};
 pub use report::{ScanReport, Trouble};
 pub use run::{EmptyRoots, ScanOptions, scan};
+pub(crate) use walk::nanoseconds;
 pub use walk::{Rules, Walk, walk};

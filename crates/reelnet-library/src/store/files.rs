@@ -166,15 +166,21 @@ impl Store {
         Ok(applied)
     }
 
-    /// A path turned out not to be there any more while its file was to be read.
-    pub(crate) async fn set_path_gone(&self, path: i64, video: i64) -> Result<(), LibraryError> {
-        let mut transaction = self.begin().await?;
-        sqlx::query("UPDATE paths SET is_gone = 1 WHERE id = $1").bind(path).execute(&mut *transaction).await?;
-        // The next scan has to read the folder, whatever it looks like.
+    /// A path is no longer what it was when it was scanned, or not there at all: the next scan has to read its folder, whatever it
+    /// looks like.
+    pub(crate) async fn doubt_path(&self, path: i64) -> Result<(), LibraryError> {
         sqlx::query("UPDATE folders SET digest = 0 WHERE id = (SELECT folder_id FROM paths WHERE id = $1)")
             .bind(path)
-            .execute(&mut *transaction)
+            .execute(&self.pool)
             .await?;
+        Ok(())
+    }
+
+    /// The same of a path that is not there any more.
+    pub(crate) async fn set_path_gone(&self, path: i64, video: i64) -> Result<(), LibraryError> {
+        self.doubt_path(path).await?;
+        let mut transaction = self.begin().await?;
+        sqlx::query("UPDATE paths SET is_gone = 1 WHERE id = $1").bind(path).execute(&mut *transaction).await?;
         refresh(&mut transaction, &BTreeSet::from([video])).await?;
         transaction.commit().await?;
         Ok(())
@@ -280,6 +286,13 @@ async fn put(
     .execute(&mut *connection)
     .await?;
     touched.insert(video);
+    // It was left out because it had changed since it was scanned; now it was scanned.
+    sqlx::query(
+        "UPDATE jobs SET state = 0, kind = NULL, reason = NULL WHERE video_id = $1 AND state = 4 AND kind = 'changed'",
+    )
+    .bind(video)
+    .execute(&mut *connection)
+    .await?;
     Ok(())
 }
 

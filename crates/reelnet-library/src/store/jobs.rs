@@ -13,6 +13,9 @@ use crate::process::{Life, Owner};
 /// Times that a file may fail, or take its worker with it, before it is left alone.
 pub const MOST_ATTEMPTS: i64 = 3;
 
+/// Nothing rests longer, in seconds. A moment further away is one of a clock that began anew with the machine.
+const LONGEST_REST: f64 = 3600.0;
+
 pub(super) const WAITING: i64 = 0;
 pub(super) const LEASED: i64 = 1;
 pub(super) const SCORED: i64 = 2;
@@ -126,7 +129,7 @@ impl Store {
         let token: i64 = rand::random::<i64>() & i64::MAX;
         let statement = format!(
             "UPDATE jobs SET state = {LEASED}, owner = $1, token = $2, deadline = $3, attempts = attempts + 1 WHERE id IN (\
-             SELECT id FROM jobs WHERE model_id = $4 AND state = {WAITING} AND present = 1 AND not_before <= $5 AND shard % $6 = $7 \
+             SELECT id FROM jobs WHERE model_id = $4 AND state = {WAITING} AND present = 1 AND (not_before <= $5 OR not_before > $5 + {LONGEST_REST}) AND shard % $6 = $7 \
              ORDER BY priority {order}, id LIMIT $8 {}) AND state = {WAITING} RETURNING id, video_id, attempts",
             self.engine.skip_locked()
         );
@@ -228,6 +231,22 @@ impl Store {
             *(if state == WAITING { &mut counts.0 } else { &mut counts.1 }) = count.unsigned_abs();
         }
         Ok(counts)
+    }
+
+    /// Jobs of a model that wait for a moment to come: their folder was not there.
+    ///
+    /// # Errors
+    /// If the database says no.
+    pub async fn resting(&self, model: i64) -> Result<u64, LibraryError> {
+        let now = self.engine.lease_clock(&self.pool).await?;
+        let count: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM jobs WHERE model_id = $1 AND state = 0 AND present = 1 AND not_before > $2",
+        )
+        .bind(model)
+        .bind(now)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(count.unsigned_abs())
     }
 
     /// Puts failed jobs back into the queue, as if they had never been tried. Gives how many.

@@ -130,7 +130,7 @@ impl Store {
         let mut pause = Duration::from_millis(250);
         loop {
             match attempt().await {
-                Err(error) if error.is_passing() && since.elapsed() < patience => {
+                Err(error) if (error.is_passing() || error.is_full_disk()) && since.elapsed() < patience => {
                     tell(&error, pause);
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(15));
