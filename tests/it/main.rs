@@ -12,6 +12,7 @@ mod golden_step;
 mod hub;
 mod inflate;
 mod isolate;
+mod library;
 mod scripts;
 mod tag;
 mod train;

@@ -80,12 +80,14 @@ impl LibraryError {
         }
     }
 
-    /// Whether there is no room to write: SQLite's 13, PostgreSQL's 53100, or the system's own words.
+    /// Whether there is no room to write, or the disk fails: SQLite's 13 and its kinds of 10, PostgreSQL's 53100 and 58030.
     pub fn is_full_disk(&self) -> bool {
         match self {
-            Self::Database(sqlx::Error::Database(error)) => {
-                matches!(error.code().as_deref(), Some("13" | "53100")) || error.message().contains("disk is full")
-            }
+            Self::Database(sqlx::Error::Database(error)) => match error.code().as_deref() {
+                Some("53100" | "58030") => true,
+                Some(code) => code.parse().is_ok_and(|code: u32| code == 13 || (code < 10_000 && code & 0xFF == 10)),
+                None => false,
+            },
             Self::Disk { source, .. } => source.kind() == io::ErrorKind::StorageFull,
             _ => false,
         }

@@ -168,18 +168,18 @@ impl Worker<'_> {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heartbeat = interval(Duration::from_secs_f64((self.options.lease_seconds / 3.0).max(0.05)));
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut asked: Option<Instant> = None;
+        let mut idle: Option<Instant> = None;
         loop {
             let is_over = self.options.cancel.is_cancelled()
                 || self.options.most_time.is_some_and(|most| began.elapsed() >= most);
             if is_over && self.running.is_empty() {
                 return Ok(self.report);
             }
-            // With nothing to do it asks once a second; otherwise whenever a thread is free.
-            let is_due = !self.running.is_empty() || asked.is_none_or(|asked| asked.elapsed() >= POLL);
+            // Whenever a thread is free; once a second if the last answer was that there is nothing.
+            let is_due = idle.is_none_or(|since| since.elapsed() >= POLL);
             if !is_over && self.running.len() < self.options.jobs && is_due {
-                asked = Some(Instant::now());
                 let leased = self.lease(tell).await?;
+                idle = (leased == 0).then(Instant::now);
                 if leased == 0 && self.running.is_empty() && !self.is_paused && self.is_done(tell).await? {
                     return Ok(self.report);
                 }

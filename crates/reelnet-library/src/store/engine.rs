@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyPool, Executor as _};
+use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _};
 
 use crate::LibraryError;
 use crate::process;
@@ -60,23 +60,29 @@ impl Engine {
             place: shown(place),
             detail: error.to_string(),
         })?;
+        if self == Self::Sqlite {
+            // A pool would try again and again, and say only that it took too long.
+            let mut first = AnyConnection::connect_with(&options).await?;
+            self.prepare(&mut first).await?;
+            first.close().await?;
+        }
         let pool = AnyPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(30))
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    if self == Self::Sqlite {
-                        connection.execute(sqlx::AssertSqlSafe(format!("PRAGMA busy_timeout = {BUSY}"))).await?;
-                        for setting in SQLITE_SETTINGS {
-                            connection.execute(setting).await?;
-                        }
-                    }
-                    Ok(())
-                })
-            })
+            .after_connect(move |connection, _| Box::pin(async move { self.prepare(connection).await }))
             .connect_with(options)
             .await?;
         Ok(pool)
+    }
+
+    async fn prepare(self, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+        if self == Self::Sqlite {
+            connection.execute(sqlx::AssertSqlSafe(format!("PRAGMA busy_timeout = {BUSY}"))).await?;
+            for setting in SQLITE_SETTINGS {
+                connection.execute(setting).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Begins a transaction that will write. SQLite takes its lock at once: a transaction that first reads and then writes could

@@ -309,7 +309,7 @@ pub(super) async fn refresh(connection: &mut AnyConnection, videos: &BTreeSet<i6
         for statement in [
             format!(
                 "UPDATE videos SET present = (SELECT COUNT(*) FROM paths p WHERE p.video_id = videos.id AND p.is_gone = 0), \
-                 modified = COALESCE((SELECT MAX(p.modified_ns) / 1e9 FROM paths p WHERE p.video_id = videos.id AND p.is_gone = 0), \
+                 modified = COALESCE((SELECT CAST(MAX(p.modified_ns) AS DOUBLE PRECISION) / 1e9 FROM paths p WHERE p.video_id = videos.id AND p.is_gone = 0), \
                  modified) WHERE id IN ({ids})"
             ),
             format!(

@@ -86,19 +86,19 @@ impl Store {
     /// # Errors
     /// If the database says no.
     pub async fn queue_missing(&self, model: i64) -> Result<u64, LibraryError> {
-        let mut queued = 0;
+        let (mut queued, mut last) = (0, 0);
         loop {
             // In parts: SQLite has one writer at a time, and others want their turn.
             let rows: Vec<(i64, String, f64)> = sqlx::query_as(
-                "SELECT v.id, v.hash, v.modified FROM videos v WHERE v.present > 0 AND NOT EXISTS \
-                 (SELECT 1 FROM jobs j WHERE j.video_id = v.id AND j.model_id = $1) LIMIT 2000",
+                "SELECT v.id, v.hash, v.modified FROM videos v WHERE v.id > $2 AND v.present > 0 AND NOT EXISTS \
+                 (SELECT 1 FROM jobs j WHERE j.video_id = v.id AND j.model_id = $1) ORDER BY v.id LIMIT 2000",
             )
             .bind(model)
+            .bind(last)
             .fetch_all(&self.pool)
             .await?;
-            if rows.is_empty() {
-                return Ok(queued);
-            }
+            let Some(&(end, ..)) = rows.last() else { return Ok(queued) };
+            last = end;
             let mut transaction = self.begin().await?;
             for (video, hash, modified) in rows {
                 let written = sqlx::query(
