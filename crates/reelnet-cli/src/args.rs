@@ -20,7 +20,8 @@ pub(crate) use evaluation::{CompareArgs, EvalArgs, EvalDataArgs, MetricsArgs, Re
 pub(crate) use inflation::{InflateArgs, MethodArg, Topology};
 pub(crate) use library::{
     AddArgs, ExportArgs, ExportFormat, FailuresArgs, ForgetArgs, JsonArgs, LabelsArgs, LibraryArgs, LibraryCommand,
-    LibraryRunArgs, LibraryWorkArgs, RetryArgs, RulesArgs, ScanArgs, SearchArgs, SettingsArgs, ShowArgs, WindowArgs,
+    LibraryRunArgs, LibraryWorkArgs, RetryArgs, RulesArgs, ScanArgs, SearchArgs, ServeArgs, SettingsArgs, ShowArgs,
+    WindowArgs,
 };
 pub(crate) use precision::PrecisionArg;
 pub(crate) use training::{CompareRunsArgs, DataCommand, InspectArgs, TrainArgs};

@@ -1,5 +1,6 @@
 //! The words of `reelnet library`.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -41,6 +42,8 @@ pub(crate) enum LibraryCommand {
     Settings(SettingsArgs),
     /// Write all tags for other programs
     Export(ExportArgs),
+    /// Show the library as a web page on this machine: search, watch, and with --edit correct
+    Serve(ServeArgs),
     /// List files that failed
     Failures(FailuresArgs),
     /// Put failed files back into the queue
@@ -283,6 +286,22 @@ pub(crate) struct ExportArgs {
     /// Whose tags [default: the newest model's]
     #[arg(long, value_name = "MODEL")]
     pub(crate) by: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Address to listen at; one that other machines reach needs a token
+    #[arg(long, default_value = "127.0.0.1", value_name = "IP")]
+    pub(crate) address: IpAddr,
+    /// Port to listen at; 0 for any free one
+    #[arg(long, default_value_t = 8765, value_name = "PORT")]
+    pub(crate) port: u16,
+    /// Secret that whoever opens the page has to know; other users of the machine do not see it in the variable REELNET_TOKEN
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) token: Option<String>,
+    /// Let people say what is to be seen
+    #[arg(long)]
+    pub(crate) edit: bool,
 }
 
 #[derive(Debug, Args)]

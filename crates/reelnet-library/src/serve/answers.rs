@@ -57,20 +57,17 @@ pub(super) async fn nothing() -> Refused {
     Refused(StatusCode::NOT_FOUND, "there is nothing at this address".to_owned())
 }
 
-/// Which model is meant; the one that the library was begun with if nothing is said.
+/// Which model is meant; the newest if nothing is said.
 #[derive(Deserialize)]
 pub(super) struct OfModel {
     model: Option<i64>,
 }
 
 async fn model(shared: &Shared, wanted: Option<i64>) -> Result<ModelRow, LibraryError> {
-    if let Some(id) = wanted {
-        return shared.store.model(id).await;
+    match wanted {
+        Some(id) => shared.store.model(id).await,
+        None => shared.store.find_model(None).await,
     }
-    let first = shared.store.models().await?.into_iter().next();
-    first.ok_or_else(|| {
-        LibraryError::Wish("no model has looked at the library yet; `reelnet library work` begins".to_owned())
-    })
 }
 
 /// What does not change from page to page.
