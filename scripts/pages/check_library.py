@@ -117,7 +117,7 @@ def check_page(page, name, out, address, requests):
     # ---- Search, by keyboard ----
     page.locator("#query").fill("Samoyed")
     page.keyboard.press("Enter")
-    expect(page.locator("h1")).to_have_text("1 files with Samoyed")
+    expect(page.locator("h1")).to_have_text("1 file with Samoyed")
     page.wait_for_load_state("networkidle")
     page.screenshot(path=out / f"library-{name}-search.png")
     page.locator("#query").fill("Samoyet")

@@ -16,6 +16,7 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
+const many = (number, word) => `${count(number)} ${word}${number === 1 ? "" : "s"}`;
 const count = (number) => number.toLocaleString("en");
 const percent = (share) => `${(100 * share).toFixed(0)} %`;
 const name = (path) => path.split("/").pop();
@@ -80,7 +81,7 @@ function card(hit) {
   const first = spans.length ? Math.min(...spans.map((span) => span.start)) : null;
   const at = first === null ? "" : `?at=${(first + 0.5).toFixed(1)}`;
   const picture = element("img", { src: `/thumbnails/${hit.video}${at}`, alt: "", loading: "lazy" });
-  picture.addEventListener("error", () => picture.removeAttribute("src"));
+  picture.addEventListener("error", () => picture.replaceWith(element("span", { class: "blank" })));
   const when = spans.slice(0, 3).map((span) => `${clock(span.start)}–${clock(span.end)}`).join(", ");
   const words = new URLSearchParams(first === null ? {} : { at: first.toFixed(2) });
   return element(
@@ -105,7 +106,7 @@ async function showFiles(words) {
   const found = await ask(`/api/files?${query}${ofModel()}`);
   if (mine !== wanted) return;
   const offset = Number(words.get("offset") ?? 0);
-  const title = words.get("query") ? `${count(found.total)} files with ${words.get("query")}` : `${count(found.total)} files`;
+  const title = words.get("query") ? `${many(found.total, "file")} with ${words.get("query")}` : many(found.total, "file");
   const pages = element("div", { class: "pages" });
   if (offset > 0) pages.append(element("a", { href: link("/", changed({ offset: Math.max(0, offset - PAGE) || "" })) }, "← Previous"));
   if (found.total > 0) pages.append(element("span", { class: "soft" }, `${count(offset + 1)} to ${count(offset + found.hits.length)}`));
@@ -185,7 +186,7 @@ function timeline(file, scores, player) {
     rows.append(element("span", { class: "label" }, tag.label, " ", element("span", { class: "soft" }, percent(tag.score))), track, remove);
   }
   const nothing = scores.tags.length ? null : element("p", { class: "facts" }, "none of the labels is sure enough");
-  const looked = `${count(scores.windows)} windows, ${count(scores.scored_windows)} of them scored`;
+  const looked = `${many(scores.windows, "window")}, ${count(scores.scored_windows)} of them scored`;
   return [heading, nothing, rows, element("p", { class: "facts" }, scores.kind ? `${looked}; damaged: ${scores.reason}` : looked)].filter(Boolean);
 }
 
@@ -290,7 +291,7 @@ async function readStatus() {
     const counts = one?.counts ?? {};
     const left = (counts.waiting ?? 0) + (counts.working ?? 0);
     byId("failed-count").textContent = counts.failed ? `(${count(counts.failed)})` : "";
-    const parts = [`${count(status.files)} files`];
+    const parts = [many(status.files, "file")];
     if (one) parts.push(`${count(counts.tagged ?? 0)} tagged`, `${count(counts.no_tag ?? 0)} without a sure label`);
     if (left) parts.push(`${count(left)} to go`);
     if (status.is_paused) parts.push("paused");
