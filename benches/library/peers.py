@@ -65,7 +65,7 @@ def tag(onnx, folder, out, workers):
     store = sqlite3.connect(out.with_suffix(".db"))
     store.execute("CREATE TABLE tags (path TEXT, start REAL, end REAL, class INTEGER, score REAL)")
     paths = sorted(path for path in folder.rglob("*") if path.suffix in (".mp4", ".webm", ".mkv"))
-    best = {}
+    tags = {}
     began = time.perf_counter()
     with ThreadPoolExecutor(workers) as pool:
         waiting = []
@@ -74,23 +74,24 @@ def tag(onnx, folder, out, workers):
             waiting.append(pool.submit(frames_of, path))
             if len(waiting) < 2 * workers:
                 continue
-            finish(waiting.pop(0).result(), network, store, best)
+            finish(waiting.pop(0).result(), network, store, tags)
         for one in waiting:
-            finish(one.result(), network, store, best)
+            finish(one.result(), network, store, tags)
     store.commit()
     seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    out.write_text(json.dumps({"seconds": seconds, "peak_bytes": peak, "best": best, "versions": {"openvino": openvino.__version__, "torchcodec": torchcodec.__version__}}))
+    out.write_text(json.dumps({"seconds": seconds, "peak_bytes": peak, "tags": tags, "versions": {"openvino": openvino.__version__, "torchcodec": torchcodec.__version__}}))
 
 
-def finish(found, network, store, best):
+def finish(found, network, store, tags):
     path, values, windows = found
     logits = next(iter(network(values).values()))
     powers = np.exp(logits - logits.max(1, keepdims=True))
     scores = powers / powers.sum(1, keepdims=True)
-    best[str(path)] = [int(row.argmax()) for row in scores]
+    found_of_file = tags.setdefault(str(path), [])
     for (start, end), row in zip(windows, scores):
         sure = np.flatnonzero(row >= THRESHOLD)
+        found_of_file.extend(int(one) for one in sure)
         store.executemany("INSERT INTO tags VALUES (?, ?, ?, ?, ?)", [(str(path), start, end, int(one), float(row[one])) for one in sure])
     store.commit()
 
