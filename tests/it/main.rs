@@ -13,6 +13,7 @@ mod golden_step;
 mod hub;
 mod inflate;
 mod isolate;
+mod library;
 mod scripts;
 mod slow;
 mod tag;

@@ -3,6 +3,7 @@
 mod bench;
 mod evaluation;
 mod inflation;
+mod library;
 mod precision;
 mod training;
 
@@ -18,6 +19,11 @@ pub(crate) use bench::{
 };
 pub(crate) use evaluation::{CompareArgs, EvalArgs, EvalDataArgs, MetricsArgs, ReportArgs};
 pub(crate) use inflation::{InflateArgs, MethodArg, Topology};
+pub(crate) use library::{
+    AddArgs, ExportArgs, ExportFormat, FailuresArgs, ForgetArgs, JsonArgs, LabelsArgs, LibraryArgs, LibraryCommand,
+    LibraryRunArgs, LibraryWorkArgs, RetryArgs, RulesArgs, ScanArgs, SearchArgs, ServeArgs, SettingsArgs, ShowArgs,
+    WindowArgs,
+};
 pub(crate) use precision::PrecisionArg;
 pub(crate) use training::{CompareRunsArgs, DataCommand, InspectArgs, TrainArgs};
 
@@ -34,6 +40,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Say what is to be seen in videos and images
     Tag(TagArgs),
+    /// Keep whole folders tagged: what is new, what is where, and what is to be seen when
+    Library(LibraryArgs),
     /// Show what files hold, from their packets
     Probe(ProbeArgs),
     /// Give exact frames of a video: their times, their hashes, and pictures of them

@@ -23,6 +23,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Command::Tag(args) => commands::tag::tag(&args),
+        Command::Library(args) => commands::library::library(&args),
         Command::Probe(args) => commands::probe::probe(&args),
         Command::Frames(args) => commands::frames::frames(&args),
         Command::CheckData(args) => commands::check_data::check_data(&args),

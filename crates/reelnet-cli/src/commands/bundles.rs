@@ -66,7 +66,7 @@ fn with_precision(
 }
 
 /// A folder as it is named, or where `model pull` put one of this name.
-fn located(model: &Path) -> PathBuf {
+pub(super) fn located(model: &Path) -> PathBuf {
     let pulled = || pulled_folder().map(|folder| folder.join(model)).filter(|folder| folder.is_dir());
     if model.exists() || model.components().count() != 1 { None } else { pulled() }.unwrap_or_else(|| model.to_owned())
 }

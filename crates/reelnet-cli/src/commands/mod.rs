@@ -14,6 +14,7 @@ pub(crate) mod import;
 pub(crate) mod inflate;
 pub(crate) mod init;
 pub(crate) mod inspect;
+pub(crate) mod library;
 pub(crate) mod models;
 pub(crate) mod probe;
 pub(crate) mod pull;

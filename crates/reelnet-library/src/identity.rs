@@ -1,0 +1,103 @@
+//! What a file is, whatever it is called: a hash of its size and of blocks at its start, in its middle and at its end, or of all of it.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use xxhash_rust::xxh3::Xxh3;
+
+/// Bytes of a block.
+const BLOCK: u64 = 64 * 1024;
+
+/// How much of a file tells it from others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Identity {
+    /// Its size and three blocks: a moment even for large files on slow disks.
+    #[default]
+    Blocks,
+    /// Every byte.
+    Whole,
+}
+
+impl Identity {
+    /// Its name in the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Blocks => "blocks",
+            Self::Whole => "whole",
+        }
+    }
+}
+
+/// The hash of a file's content, and its size.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn hash(path: &Path, identity: Identity) -> io::Result<(String, u64)> {
+    let mut file = File::open(path)?;
+    let bytes = file.metadata()?.len();
+    Ok((hash_of(&mut file, bytes, identity)?, bytes))
+}
+
+fn hash_of(file: &mut (impl Read + Seek), bytes: u64, identity: Identity) -> io::Result<String> {
+    let mut hash = Xxh3::new();
+    hash.update(&bytes.to_le_bytes());
+    let mut buffer = vec![0; usize::try_from(BLOCK).unwrap_or(1 << 16)];
+    let mut take = |file: &mut dyn Read| -> io::Result<()> {
+        loop {
+            match file.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(read) => hash.update(&buffer[..read]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    };
+    if identity == Identity::Whole || bytes <= 3 * BLOCK {
+        take(file)?;
+    } else {
+        for start in [0, bytes / 2 - BLOCK / 2, bytes - BLOCK] {
+            file.seek(SeekFrom::Start(start))?;
+            take(&mut (&mut *file).take(BLOCK))?;
+        }
+    }
+    let letter = if identity == Identity::Whole { 'w' } else { 'b' };
+    Ok(format!("{letter}{:032x}", hash.digest128()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    fn of(bytes: &[u8], identity: Identity) -> String {
+        hash_of(&mut Cursor::new(bytes), bytes.len() as u64, identity).expect("memory can be read")
+    }
+
+    #[test]
+    fn size_and_three_blocks_count() {
+        let file = vec![7; 1_000_000];
+        let hash = of(&file, Identity::Blocks);
+        for (position, is_seen) in
+            [(0, true), (65_535, true), (65_536, false), (500_000, true), (999_999, true), (800_000, false)]
+        {
+            let mut changed = file.clone();
+            changed[position] ^= 1;
+            assert_eq!(of(&changed, Identity::Blocks) != hash, is_seen, "byte {position}");
+            assert_ne!(of(&changed, Identity::Whole), of(&file, Identity::Whole));
+        }
+        assert_ne!(of(&file[..999_999], Identity::Blocks), hash);
+    }
+
+    #[test]
+    fn every_byte_of_small_files_counts() {
+        let file: Vec<u8> = vec![1; 190_000];
+        for position in [0, 70_000, 100_000, 189_999] {
+            let mut changed = file.clone();
+            changed[position] ^= 1;
+            assert_ne!(of(&changed, Identity::Blocks), of(&file, Identity::Blocks), "byte {position}");
+        }
+        assert_eq!(of(&[], Identity::Blocks).len(), 33);
+    }
+}

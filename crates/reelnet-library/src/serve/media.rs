@@ -1,0 +1,83 @@
+//! The files themselves, by their numbers: whole or in ranges, and small pictures of them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path as InAddress, Query, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use tower::ServiceExt as _;
+use tower_http::services::ServeFile;
+
+use super::answers::Refused;
+use super::server::Shared;
+
+/// A file as it is; browsers ask for ranges of it.
+pub(super) async fn media(
+    State(shared): State<Arc<Shared>>,
+    InAddress(video): InAddress<i64>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let path = place(&shared, video).await?;
+    let Ok(answer) = ServeFile::new(&path).oneshot(request).await;
+    let mut answer = answer.map(Body::new);
+    let headers = answer.headers_mut();
+    // What is shown as a page of its own runs nothing.
+    headers.insert(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; media-src 'self'; img-src 'self'; sandbox"),
+    );
+    headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("inline"));
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !(kind.starts_with("video/") || kind.starts_with("image/") && kind != "image/svg+xml") {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    Ok(answer)
+}
+
+/// Which picture of a file is wanted.
+#[derive(Deserialize)]
+pub(super) struct When {
+    /// Seconds after the first frame; a third of the file if nothing is said.
+    at: Option<f64>,
+}
+
+/// A small picture of a file.
+pub(super) async fn thumbnail(
+    State(shared): State<Arc<Shared>>,
+    InAddress(video): InAddress<i64>,
+    Query(When { at }): Query<When>,
+) -> Result<Response, Refused> {
+    let path = place(&shared, video).await?;
+    let picture =
+        shared.thumbnails.of(video, path, at).await.map_err(|reason| Refused(StatusCode::NOT_FOUND, reason))?;
+    Ok(([(CONTENT_TYPE, "image/jpeg"), (CACHE_CONTROL, "private, max-age=3600")], picture).into_response())
+}
+
+/// Where a content lies, within the library even when every link is followed.
+async fn place(shared: &Shared, video: i64) -> Result<PathBuf, Refused> {
+    let details = shared.store.details(video).await?;
+    let mut refusal = Refused(StatusCode::NOT_FOUND, "the file is no longer where it was".to_owned());
+    for place in details.places.iter().filter(|place| !place.is_gone) {
+        match within(&place.root, &place.path).await {
+            Ok(Some(path)) => return Ok(path),
+            Ok(None) => {
+                let reason = "the file is a link that leads out of the library's folders; it is not shown".to_owned();
+                refusal = Refused(StatusCode::FORBIDDEN, reason);
+            }
+            Err(_) => {}
+        }
+    }
+    Err(refusal)
+}
+
+/// The real path of a file, if it lies below the real root.
+async fn within(root: &Path, path: &Path) -> std::io::Result<Option<PathBuf>> {
+    let (root, path) = (tokio::fs::canonicalize(root).await?, tokio::fs::canonicalize(path).await?);
+    let is_file = tokio::fs::metadata(&path).await?.is_file();
+    Ok((is_file && path.starts_with(&root)).then_some(path))
+}

@@ -1,0 +1,8 @@
+//! `reelnet library` from the outside: what is new is tagged, what was killed goes on, what is hostile is told.
+
+mod hostile;
+mod incremental;
+mod killed;
+mod made;
+mod server;
+mod watched;
