@@ -29,6 +29,8 @@ case "$(uname -sm)" in
 esac
 # Tests make videos with the command.
 if [ "${1:-}" = --tests ] && ! have ffmpeg; then packages+=(ffmpeg); fi
+# And a PostgreSQL server of their own for a library on several machines; Debian keeps its programs out of the path.
+if [ "${1:-}" = --tests ] && ! have initdb && ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then packages+=(postgresql); fi
 
 # ---- Install ----
 if [ ${#packages[@]} -gt 0 ]; then

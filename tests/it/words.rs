@@ -14,6 +14,7 @@ fn help_names_every_command_and_exit_code() {
     let help = Sandbox::new(REELNET).run(["--help"]).expect_code(0).stdout;
     for word in [
         "tag",
+        "library",
         "probe",
         "frames",
         "check-data",

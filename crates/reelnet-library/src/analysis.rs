@@ -179,6 +179,14 @@ struct Reader {
     windows: Vec<Window>,
 }
 
+/// Which pictures are scored.
+enum Choice {
+    /// A clip of several frames, unless it is damaged.
+    Planned(Option<Clip>),
+    /// Of each shot, the frame nearest to its middle.
+    OneOfTheLooks,
+}
+
 /// A stretch between two cuts, with what is known of it.
 struct Piece {
     start: f64,
@@ -202,7 +210,11 @@ impl Reader {
     /// Takes the clips of a window, and gives those that are to be scored.
     fn take(&mut self, slot: &Slot, clips: &mut impl Iterator<Item = Option<Clip>>, wanted: &mut Vec<Clip>) {
         let probes: Vec<Option<Clip>> = clips.by_ref().take(slot.probes.len()).collect();
-        let clip = (self.frames > 1 || self.cuts == Cuts::Ignored).then(|| clips.next().flatten());
+        let clip = if self.frames > 1 || self.cuts == Cuts::Ignored {
+            Choice::Planned(clips.next().flatten())
+        } else {
+            Choice::OneOfTheLooks
+        };
         for piece in self.pieces(slot, probes, clip) {
             let look = match piece.clip {
                 None => Look::Damaged,
@@ -229,22 +241,21 @@ impl Reader {
         Look::Row(row)
     }
 
-    /// A window, parted at cuts. `clip` is nothing where one of the single frames serves as one.
-    fn pieces(&mut self, slot: &Slot, probes: Vec<Option<Clip>>, clip: Option<Option<Clip>>) -> Vec<Piece> {
+    /// A window, parted at cuts.
+    fn pieces(&mut self, slot: &Slot, probes: Vec<Option<Clip>>, clip: Choice) -> Vec<Piece> {
         let mut borders = vec![slot.start];
         let mut before: Option<f64> = None;
         for probe in probes.iter().flatten() {
             let moment = probe.pts_seconds.first().copied().unwrap_or(slot.start);
-            let is_cut = probe.frames.outer_iter().next().is_some_and(|picture| self.detector.is_cut(picture));
+            let is_cut = probe.frames.outer_iter().next().is_some_and(|picture| self.detector.is_cut(&picture));
             // Between two windows there is a border anyway.
             if let (true, Some(before)) = (is_cut, before) {
                 let border = f64::midpoint(before, moment);
                 let is_room =
                     borders.last().is_some_and(|last| border - last >= LEAST_SHOT) && slot.end - border >= LEAST_SHOT;
-                if is_room && self.spare > 0 && clip.is_none() {
-                    self.spare -= 1;
-                    borders.push(border);
-                } else if is_room && clip.is_some() {
+                let becomes_two = matches!(clip, Choice::OneOfTheLooks);
+                if is_room && (self.spare > 0 || !becomes_two) {
+                    self.spare -= usize::from(becomes_two);
                     borders.push(border);
                 }
             }
@@ -253,14 +264,14 @@ impl Reader {
         borders.push(slot.end);
         let stretches = borders.windows(2).map(|pair| (pair[0], pair[1]));
         match clip {
-            None => {
+            Choice::OneOfTheLooks => {
                 let mut probes: Vec<Clip> = probes.into_iter().flatten().collect();
                 stretches
                     .map(|(start, end)| Piece { start, end, clip: nearest(&mut probes, slot.start, (start, end)) })
                     .collect()
             }
             // A clip of several frames was planned before cuts were known: the window is the shot that its middle is in.
-            Some(clip) => {
+            Choice::Planned(clip) => {
                 let middle = slot.clip.centre_seconds;
                 let holds = |(start, end): &(f64, f64)| (*start..=*end).contains(&middle);
                 let (start, end) = stretches.clone().find(holds).unwrap_or((slot.start, slot.end));

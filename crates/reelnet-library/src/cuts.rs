@@ -25,7 +25,7 @@ pub struct Histogram {
 
 impl Histogram {
     /// Of RGB bytes, `[height, width, 3]`.
-    pub fn of(picture: ArrayView3<'_, u8>) -> Self {
+    pub fn of(picture: &ArrayView3<'_, u8>) -> Self {
         let mut counts = vec![0_u32; BINS * BINS * BINS];
         let mut total = 0_u32;
         let (height, width, _) = picture.dim();
@@ -54,7 +54,7 @@ pub struct CutDetector {
 
 impl CutDetector {
     /// Whether there is a cut between the picture before and this one.
-    pub fn is_cut(&mut self, picture: ArrayView3<'_, u8>) -> bool {
+    pub fn is_cut(&mut self, picture: &ArrayView3<'_, u8>) -> bool {
         let histogram = Histogram::of(picture);
         let Some(last) = self.last.replace(histogram) else { return false };
         let difference = self.last.as_ref().map_or(0.0, |now| now.difference(&last));
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn histograms_compare_colours() {
-        let [red, blue] = [plain([200, 10, 10]), plain([10, 10, 200])].map(|picture| Histogram::of(picture.view()));
+        let [red, blue] = [plain([200, 10, 10]), plain([10, 10, 200])].map(|picture| Histogram::of(&picture.view()));
         assert_eq!(red.difference(&red), 0.0);
         assert!((red.difference(&blue) - 1.0).abs() < 1e-6);
     }
@@ -90,12 +90,12 @@ mod tests {
     fn a_change_is_a_cut_and_restlessness_is_none() {
         let mut detector = CutDetector::default();
         let colours = [[200, 10, 10], [200, 10, 10], [10, 10, 200], [10, 10, 200], [10, 10, 200], [10, 200, 10]];
-        let cuts: Vec<bool> = colours.iter().map(|colour| detector.is_cut(plain(*colour).view())).collect();
+        let cuts: Vec<bool> = colours.iter().map(|colour| detector.is_cut(&plain(*colour).view())).collect();
         assert_eq!(cuts, [false, false, true, false, false, true]);
         // A strobe light: after a few flashes, nothing is a cut any more.
         let mut detector = CutDetector::default();
         let flashes: Vec<bool> =
-            (0..20).map(|turn| detector.is_cut(plain([if turn % 2 == 0 { 10 } else { 250 }; 3]).view())).collect();
+            (0..20).map(|turn| detector.is_cut(&plain([if turn % 2 == 0 { 10 } else { 250 }; 3]).view())).collect();
         assert!(flashes[10..].iter().filter(|cut| **cut).count() <= 3, "{flashes:?}");
     }
 }

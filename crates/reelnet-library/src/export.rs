@@ -1,7 +1,7 @@
 //! Everything that is known, for other programs: file by file, and as a Parquet file with a row a span.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, FloatType};
@@ -141,7 +141,7 @@ fn row(file: FileEntry, tags: Vec<ExportedSpan>, model: &ModelRow) -> ExportedFi
 }
 
 /// The bytes of a path that is no UTF-8.
-fn bytes_of(path: &PathBuf) -> Option<String> {
+fn bytes_of(path: &Path) -> Option<String> {
     let bytes = path.as_os_str().as_encoded_bytes();
     std::str::from_utf8(bytes).err().map(|_| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

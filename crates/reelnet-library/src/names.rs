@@ -1,7 +1,7 @@
 //! File names as text that a database can hold, without losing a byte.
 //!
 //! A name that is UTF-8 stays as it is. A byte that is none becomes a character from U+EF80 to U+EFFF, in Unicode's private use
-//! area, as MirBSD's OPTU-8 has it; such characters that are in a name already are taken byte by byte too, so that every text means
+//! area, as `MirBSD`'s OPTU-8 has it; such characters that are in a name already are taken byte by byte too, so that every text means
 //! one name.
 
 use std::ffi::{OsStr, OsString};

@@ -69,6 +69,10 @@ mod tests {
         Clip { frames, pts_seconds: vec![0.0], indices: vec![0] }
     }
 
+    fn slope(row: usize, column: usize) -> u8 {
+        u8::try_from(row + column).expect("a small picture")
+    }
+
     #[test]
     fn night_is_dark_and_a_lamp_in_it_is_not() {
         assert!(Thumbnail::of(&clip(|_, _| 8)).is_dark());
@@ -78,9 +82,9 @@ mod tests {
 
     #[test]
     fn noise_is_the_same_and_a_small_change_is_not() {
-        let still = Thumbnail::of(&clip(|row, column| (row + column) as u8));
-        assert!(still.is_same(&Thumbnail::of(&clip(|row, column| (row + column + row % 2) as u8))));
-        let moved = clip(|row, column| if row < 8 && column < 8 { 200 } else { (row + column) as u8 });
+        let still = Thumbnail::of(&clip(slope));
+        assert!(still.is_same(&Thumbnail::of(&clip(|row, column| slope(row, column) + u8::from(row % 2 == 1)))));
+        let moved = clip(|row, column| if row < 8 && column < 8 { 200 } else { slope(row, column) });
         assert!(!still.is_same(&Thumbnail::of(&moved)));
     }
 }

@@ -144,7 +144,9 @@ impl WindowScores {
             .chunks_exact(self.classes.max(1))
             .map(|logits| {
                 logits.convert_to_f32_slice(&mut row);
-                row.iter_mut().for_each(|logit| *logit *= scale);
+                for logit in &mut row {
+                    *logit *= scale;
+                }
                 Scores::softmax(&row)
             })
             .collect()

@@ -13,7 +13,7 @@ use crate::LibraryError;
 /// Quiet that is waited for: files that are being copied change all the time.
 const QUIET: Duration = Duration::from_secs(2);
 /// Longest wait for quiet.
-const UNREST: Duration = Duration::from_secs(60);
+const UNREST: Duration = Duration::from_mins(1);
 
 /// A watch over folders.
 pub struct Watching {

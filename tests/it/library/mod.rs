@@ -6,3 +6,4 @@ mod killed;
 mod made;
 mod server;
 mod watched;
+mod windows;

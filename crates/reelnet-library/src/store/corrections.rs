@@ -245,8 +245,10 @@ mod tests {
     use super::*;
     use crate::spans::Span;
 
-    fn said(words: &[(&str, Verdict, Option<(f64, f64)>)]) -> Vec<Correction> {
-        let word = |(label, verdict, span): &(&str, Verdict, Option<(f64, f64)>)| Correction {
+    type Word<'word> = (&'word str, Verdict, Option<(f64, f64)>);
+
+    fn said(words: &[Word<'_>]) -> Vec<Correction> {
+        let word = |(label, verdict, span): &Word<'_>| Correction {
             id: 0,
             said: NewCorrection {
                 video: 1,
@@ -265,7 +267,7 @@ mod tests {
     fn a_removed_span_takes_its_tag_only_if_nothing_is_left() {
         let span = |start: f64, score| Span { class: 0, start, end: start + 5.0, score };
         let tag = Tag { class: 0, label: "dog".to_owned(), score: 0.9, spans: vec![span(0.0, 0.9), span(20.0, 0.6)] };
-        let after = |words: &[(&str, Verdict, Option<(f64, f64)>)]| {
+        let after = |words: &[Word<'_>]| {
             let mut tags = vec![tag.clone()];
             apply(&mut tags, &said(words));
             tags.first().map(|tag| (tag.score, tag.spans.len()))

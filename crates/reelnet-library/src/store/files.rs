@@ -332,5 +332,5 @@ pub(super) fn listed(ids: &[i64]) -> String {
 /// The part of a library that a content belongs to, from its hash.
 pub(crate) fn shard_of(hash: &str) -> i64 {
     let digits = hash.get(hash.len().saturating_sub(5)..).unwrap_or_default();
-    i64::from_str_radix(digits, 16).unwrap_or(0) & (SHARDS as i64 - 1)
+    i64::from_str_radix(digits, 16).unwrap_or(0) % SHARDS.cast_signed()
 }

@@ -235,7 +235,7 @@ pub(super) async fn scores_of(
         .await?;
     let Some(row) = row else { return Ok(None) };
     let bytes: &[u8] = row.try_get(1)?;
-    if bytes.len() % (2 * classes.max(1)) != 0 {
+    if !bytes.len().is_multiple_of(2 * classes.max(1)) {
         return Err(LibraryError::Damaged(format!(
             "job {job} has {} bytes of logits for {classes} classes",
             bytes.len()

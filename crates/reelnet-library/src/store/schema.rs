@@ -9,7 +9,9 @@ use crate::LibraryError;
 const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001.sql")];
 
 /// The version that this program writes.
-pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
+pub(super) const VERSION: i64 = 1;
+
+const _: () = assert!(MIGRATIONS.len() == 1, "a version a migration");
 
 /// Brings a store to this program's version, or says that it is too new.
 pub(super) async fn migrate(engine: Engine, pool: &AnyPool) -> Result<(), LibraryError> {
