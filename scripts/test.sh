@@ -20,7 +20,7 @@ DNNL_MAX_CPU_ISA=AVX2 step cargo test --workspace --locked --quiet \
 # The same answers without oneDNN, from burn's own operations.
 step cargo test --workspace --no-default-features --locked --quiet \
   --lib --test conv --test features --test fused --test onednn --test counts --test modes --test engine --test it \
-  -- --skip tag:: --skip scripts:: --skip calibrate::
+  -- --skip tag:: --skip scripts:: --skip calibrate:: --skip library::
 # The build scripts of burn's CUDA backend download a compiler unless they think that they build documentation; types need none.
 DOCS_RS=1 step cargo check -p reelnet-cli --features cuda --locked --quiet
 echo
