@@ -9,17 +9,16 @@ Predictions are compared first.
 
 import argparse
 import json
-import os
 import pathlib
-import platform
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import tomllib
 
 HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+from whole import cut, machine, timed  # noqa: E402
 CASES = {
     "views": {
         "title": "3D ResNet-RS-50, 8x8 frames, 30 views of 256², videos of 10 s at 454x256",
@@ -38,19 +37,6 @@ ONE_PASS = {
     "one-pass": {"title": "30 views (10 clips of 32x2 frames, 3 crops) of a minute of 1280x720: one pass, or each view alone", "clips": 10, "crops": 3},
 }
 THREADS = 2
-
-
-def timed(command):
-    """Wall seconds, and the peak memory of the process."""
-    began = time.perf_counter()
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
-        child = subprocess.Popen([str(word) for word in command], stdout=out, stderr=errors)
-        _, status, usage = os.wait4(child.pid, 0)
-        seconds = time.perf_counter() - began
-        out.seek(0), errors.seek(0)
-        if status:
-            raise SystemExit(f"{command}: {errors.read().decode()}")
-        return seconds, usage.ru_maxrss * 1024, out.read().decode()
 
 
 def bundle(case, reelnet, cache):
@@ -119,7 +105,7 @@ def evaluation(case, arguments, scratch):
     return {
         "title": case["title"], "videos": len(videos), "threads": THREADS, "rounds": arguments.rounds,
         "same_predictions": f"{same} of {len(videos)}", "largest_difference_of_scores": apart,
-        "results": {"reelnet": fastest(ours)} | rivals, "times": int(100 * best / fastest(ours)["seconds"]) / 100,
+        "results": {"reelnet": fastest(ours)} | rivals, "times": cut(best / fastest(ours)["seconds"]),
     }, versions
 
 
@@ -203,13 +189,6 @@ def table(report):
     return "\n".join(lines)
 
 
-def cpu():
-    for text in open("/proc/cpuinfo"):
-        if text.startswith("model name"):
-            return text.split(":", 1)[1].strip()
-    return platform.processor()
-
-
 def main():
     parser = argparse.ArgumentParser()
     for name in ("reelnet", "scores", "clips"):
@@ -233,8 +212,7 @@ def main():
                 cases[name], versions = evaluation(CASES[name], arguments, pathlib.Path(scratch))
                 peers = [f"{package} {version}" for package, version in versions.items()]
         print(name, json.dumps(cases[name]), flush=True)
-        report = {"cpu": cpu(), "cores": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version()}
-        report |= {"peers": peers, "cases": cases}
+        report = machine() | {"peers": peers, "cases": cases}
         results.write_text(json.dumps(report, indent=1) + "\n")
         (arguments.out / "evaluation.md").write_text(table(report))
 

@@ -9,16 +9,15 @@ threads that decode. Which labels each file has is compared first.
 
 import argparse
 import json
-import os
 import pathlib
-import platform
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
 HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+from whole import cut, machine, timed  # noqa: E402
 SHORT_COPIES, LONG = 12, 4
 
 
@@ -47,19 +46,6 @@ def library(files, folder):
     (folder / "complete").touch()
 
 
-def timed(command, **environment):
-    """Wall seconds, and the peak memory of the process."""
-    began = time.perf_counter()
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
-        child = subprocess.Popen([str(word) for word in command], stdout=out, stderr=errors, env=os.environ | environment)
-        _, status, usage = os.wait4(child.pid, 0)
-        seconds = time.perf_counter() - began
-        out.seek(0), errors.seek(0)
-        if status:
-            raise SystemExit(f"{command}: {errors.read().decode()}")
-        return seconds, usage.ru_maxrss * 1024, out.read().decode()
-
-
 def ours(reelnet, folder, scratch):
     store = scratch / "library.db"
     for left in scratch.glob("library.db*"):
@@ -80,13 +66,6 @@ def peer(onnx, folder, workers, labels, scratch):
     found = json.loads(out.read_text())
     tags = {path: sorted({labels[one] for one in classes}) for path, classes in found["tags"].items()}
     return {key: found[key] for key in ("seconds", "peak_bytes")}, tags, found["versions"]
-
-
-def cpu():
-    for text in open("/proc/cpuinfo"):
-        if text.startswith("model name"):
-            return text.split(":", 1)[1].strip()
-    return platform.processor()
 
 
 def table(report):
@@ -127,13 +106,12 @@ def main():
     assert set(mine) == set(theirs), "both tagged the same files"
     rivals = [results[who] for who in results if who != "reelnet"]
     best = min(rivals, key=lambda result: result["seconds"])
-    report = {
-        "cpu": cpu(), "cores": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version(),
+    report = machine() | {
         "peers": [f"{package} {version}" for package, version in versions.items()], "rounds": arguments.rounds,
         "files": len(mine), "video_minutes": (192 * 10 + LONG * 300) / 60,
         "same": sum(mine[path] == theirs[path] for path in mine),
         "different": {path: [mine[path], theirs[path]] for path in mine if mine[path] != theirs[path]},
-        "results": results, "times": int(100 * best["seconds"] / results["reelnet"]["seconds"]) / 100,
+        "results": results, "times": cut(best["seconds"] / results["reelnet"]["seconds"]),
         "memory_share": results["reelnet"]["peak_bytes"] / best["peak_bytes"],
     }
     (arguments.out / "library.json").write_text(json.dumps(report, indent=1) + "\n")
