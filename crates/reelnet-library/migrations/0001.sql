@@ -40,6 +40,7 @@ CREATE TABLE paths (
     UNIQUE (folder_id, name)
 );
 CREATE INDEX paths_by_video ON paths (video_id, is_gone);
+CREATE INDEX paths_by_folder ON paths (folder_id, is_gone);
 
 -- Weights with the windows that they look at. `reading` is how scores become tags, `stamp` how those in `tags` did.
 CREATE TABLE models (
@@ -78,7 +79,9 @@ CREATE TABLE jobs (
     finished_at @real,
     UNIQUE (video_id, model_id)
 );
-CREATE INDEX jobs_queue ON jobs (model_id, state, present, priority);
+CREATE INDEX jobs_queue ON jobs (model_id, state, present, priority, id);
+CREATE INDEX jobs_leased ON jobs (state) WHERE state = 1;
+CREATE INDEX jobs_damaged ON jobs (model_id) WHERE state = 2 AND kind IS NOT NULL;
 CREATE INDEX jobs_counts ON jobs (model_id, present, state, tagged);
 CREATE INDEX jobs_finished ON jobs (model_id, finished_at);
 
@@ -100,8 +103,8 @@ CREATE TABLE tags (
     spans BIGINT NOT NULL,
     seconds @real NOT NULL
 );
-CREATE INDEX tags_by_label ON tags (label_id, score, video_id);
-CREATE INDEX tags_by_video ON tags (video_id, model_id);
+CREATE INDEX tags_by_label ON tags (label_id, score, video_id, model_id);
+CREATE INDEX tags_by_video ON tags (video_id, label_id, model_id, score);
 
 -- What people said. Never touched by a model.
 CREATE TABLE corrections (

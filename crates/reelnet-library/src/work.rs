@@ -26,6 +26,9 @@ const BATCH: usize = 32;
 const TICK: Duration = Duration::from_millis(200);
 /// How often it asks for work, or whether it is to wait, when it has none.
 const POLL: Duration = Duration::from_secs(1);
+/// How often it looks for contents without a job, while a scan may bring some, and otherwise.
+const LOOK: Duration = Duration::from_secs(1);
+const LONG_LOOK: Duration = Duration::from_secs(15);
 /// Seconds for which a file rests whose folder is not there.
 const REST: f64 = 60.0;
 
@@ -121,6 +124,8 @@ pub async fn work(
         running: HashMap::new(),
         report: WorkReport::default(),
         is_paused: false,
+        looked: None,
+        more_came: false,
     };
     worker.run(receiver, &mut tell).await
 }
@@ -155,6 +160,10 @@ struct Worker<'work> {
     running: HashMap<i64, i64>,
     report: WorkReport,
     is_paused: bool,
+    /// When contents without a job were last looked for.
+    looked: Option<Instant>,
+    /// Whether more files could come when it was last asked.
+    more_came: bool,
 }
 
 impl Worker<'_> {
@@ -242,9 +251,20 @@ impl Worker<'_> {
     /// Nothing can be leased: whether that will stay so.
     async fn is_done(&mut self, tell: &mut impl FnMut(WorkEvent<'_>)) -> Result<bool, LibraryError> {
         let (store, options, model) = (self.store, self.options, self.model.id);
-        if patiently(store, options, tell, || store.queue_missing(model)).await? > 0
-            || options.more_may_come.load(Ordering::Relaxed)
-        {
+        let more_may_come = options.more_may_come.load(Ordering::Relaxed);
+        if self.more_came && !more_may_come {
+            // What came last.
+            self.looked = None;
+        }
+        self.more_came = more_may_come;
+        // Compares all contents with all jobs: not something for every second.
+        let pause = if more_may_come { LOOK } else { LONG_LOOK };
+        let mut found = 0;
+        if self.looked.is_none_or(|looked| looked.elapsed() >= pause) {
+            found = patiently(store, options, tell, || store.queue_missing(model)).await?;
+            self.looked = Some(Instant::now());
+        }
+        if found > 0 || more_may_come {
             return Ok(false);
         }
         let (waiting, leased) = patiently(store, options, tell, || store.pending(model, options.shard)).await?;

@@ -130,7 +130,7 @@ impl Store {
         let statement = format!(
             "UPDATE jobs SET state = {LEASED}, owner = $1, token = $2, deadline = $3, attempts = attempts + 1 WHERE id IN (\
              SELECT id FROM jobs WHERE model_id = $4 AND state = {WAITING} AND present = 1 AND (not_before <= $5 OR not_before > $5 + {LONGEST_REST}) AND shard % $6 = $7 \
-             ORDER BY priority {order}, id LIMIT $8 {}) AND state = {WAITING} RETURNING id, video_id, attempts",
+             ORDER BY priority {order}, id {order} LIMIT $8 {}) AND state = {WAITING} RETURNING id, video_id, attempts",
             self.engine.skip_locked()
         );
         let rows: Vec<(i64, i64, i64)> = sqlx::query_as(AssertSqlSafe(statement))

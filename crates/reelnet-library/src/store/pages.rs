@@ -1,5 +1,6 @@
 //! Files a page at a time, and everything about one of them: what people and the web page look at.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -209,12 +210,16 @@ impl Store {
         );
         let tags: Vec<(i64, String, f64)> =
             sqlx::query_as(AssertSqlSafe(tags)).persistent(false).bind(model).fetch_all(&self.pool).await?;
-        let paths = self.first_paths(videos).await?;
+        let paths: HashMap<i64, PathBuf> = self.first_paths(videos).await?.into_iter().collect();
+        let mut by_video: HashMap<i64, Vec<(String, f64)>> = HashMap::new();
+        for (video, label, score) in tags {
+            by_video.entry(video).or_default().push((label, score));
+        }
         let entry = |row: &AnyRow| -> Result<FileEntry, LibraryError> {
             let (video, present): (i64, i64) = (row.try_get(0)?, row.try_get(4)?);
             Ok(FileEntry {
                 video,
-                path: paths.iter().find(|(of, _)| *of == video).map(|(_, path)| path.clone()).unwrap_or_default(),
+                path: paths.get(&video).cloned().unwrap_or_default(),
                 copies: present.unsigned_abs(),
                 bytes: row.try_get::<i64, _>(1)?.unsigned_abs(),
                 modified: row.try_get(2)?,
@@ -223,11 +228,12 @@ impl Store {
                 kind: row.try_get(7)?,
                 reason: row.try_get(8)?,
                 attempts: row.try_get::<i64, _>(9)?.unsigned_abs(),
-                tags: tags.iter().filter(|tag| tag.0 == video).map(|tag| (tag.1.clone(), tag.2)).collect(),
+                tags: by_video.get(&video).cloned().unwrap_or_default(),
             })
         };
         let mut entries = rows.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
-        entries.sort_by_key(|entry| videos.iter().position(|&video| video == entry.video));
+        let order: HashMap<i64, usize> = videos.iter().enumerate().map(|(place, video)| (*video, place)).collect();
+        entries.sort_by_key(|entry| order.get(&entry.video).copied());
         Ok(entries)
     }
 
@@ -337,7 +343,8 @@ impl Store {
     /// If the database says no.
     pub async fn tags_of(&self, model: &ModelRow, videos: &[i64]) -> Result<Vec<(i64, Vec<Tag>)>, LibraryError> {
         let mut jobs = self.jobs_of(model.id, videos).await?;
-        jobs.sort_by_key(|(_, video)| videos.iter().position(|of| of == video));
+        let order: HashMap<i64, usize> = videos.iter().enumerate().map(|(place, video)| (*video, place)).collect();
+        jobs.sort_by_key(|(_, video)| order.get(video).copied());
         let mut connection = self.pool.acquire().await?;
         let mut all = Vec::with_capacity(jobs.len());
         for (job, video) in jobs {

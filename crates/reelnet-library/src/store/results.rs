@@ -194,6 +194,10 @@ async fn write(
     if guarded.rows_affected() == 0 {
         return Ok(false);
     }
+    if let JobEnd::Failed { .. } = &result.end {
+        // Of an earlier attempt that somebody wanted repeated.
+        put_tags(connection, (result.video, model.id), labels, &[]).await?;
+    }
     if let JobEnd::Scored { scores, media, .. } = &result.end {
         put_scores(connection, result.job, scores).await?;
         put_tags(connection, (result.video, model.id), labels, &tags).await?;

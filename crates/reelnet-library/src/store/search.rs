@@ -5,6 +5,7 @@ use sqlx::AssertSqlSafe;
 
 use super::Store;
 use super::files::listed;
+use super::jobs::SCORED;
 use super::models::ModelRow;
 use super::pages::FileEntry;
 use crate::LibraryError;
@@ -79,6 +80,13 @@ impl Store {
         let mut wanted = Vec::new();
         if let Some(query) = query {
             conditions.push(sought.condition(query)?);
+            if query.terms().len() != query.wanted_terms().len() {
+                // What nobody has looked at shows nothing, and is not what somebody means who does not want to see something.
+                conditions.push(format!(
+                    "EXISTS (SELECT 1 FROM jobs j WHERE j.video_id = v.id AND j.model_id = {} AND j.state = {SCORED})",
+                    model.id
+                ));
+            }
             for term in query.wanted_terms() {
                 wanted.extend(sought.ids(term)?);
             }

@@ -39,14 +39,21 @@ pub(super) async fn run(store: &Store, args: &LibraryRunArgs) -> anyhow::Result<
     ensure!(!roots.is_empty(), "the library has no folders; `reelnet library add DIR` adds one");
     let ready = prepare(store, &args.work, interrupt::watch()?).await?;
     ready.options.more_may_come.store(true, Ordering::Relaxed);
-    let options = scan_options(&args.rules, None, ready.options.cancel.clone());
+    // A watch has no end of its own: it ends with the work.
+    let watch = ready.options.cancel.child();
+    let options = scan_options(&args.rules, None, watch.clone());
     let more = Arc::clone(&ready.options.more_may_come);
     let scanning = async {
         let found = scans(store, args, &options, roots).await;
         more.store(false, Ordering::Relaxed);
         found
     };
-    let (scanned, worked) = tokio::join!(scanning, worked(store, &args.work, &ready));
+    let working = async {
+        let report = worked(store, &args.work, &ready).await;
+        watch.cancel();
+        report
+    };
+    let (scanned, worked) = tokio::join!(scanning, working);
     let report = worked?;
     match scanned {
         Ok(troubles) => match end(&args.work, &ready, &report)? {
