@@ -18,6 +18,7 @@ pub mod process;
 pub mod query;
 pub mod scan;
 pub mod serve;
+pub mod sidecars;
 pub mod spans;
 pub mod store;
 pub mod watching;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{OpeningArgs, ScoringArgs, probability, seconds};
+use super::{OpeningArgs, ScoringArgs, SidecarsArgs, probability, seconds};
 
 #[derive(Debug, Args)]
 #[command(
@@ -44,6 +44,8 @@ pub(crate) enum LibraryCommand {
     Export(ExportArgs),
     /// Show the library as a web page on this machine: search, watch, and with --edit correct
     Serve(ServeArgs),
+    /// Write tags into sidecars for digiKam, Kodi, Jellyfin, Hydrus and others; without --apply it is only told what would be
+    Sidecars(SidecarsArgs),
     /// List files that failed
     Failures(FailuresArgs),
     /// Put failed files back into the queue

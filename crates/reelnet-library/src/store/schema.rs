@@ -6,7 +6,7 @@ use super::engine::Engine;
 use crate::LibraryError;
 
 /// Each makes of the version before it the one of its place, from 1 on.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("../../migrations/0001.sql"), include_str!("../../migrations/0002.sql")];
 
 /// The version that this program writes.
 pub(super) const VERSION: i64 = 1;

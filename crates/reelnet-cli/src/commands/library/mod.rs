@@ -6,6 +6,7 @@ mod keeping;
 mod scanning;
 mod serving;
 mod settings;
+mod sidecars;
 mod status;
 mod working;
 
@@ -52,6 +53,7 @@ async fn run(place: &str, command: &LibraryCommand) -> anyhow::Result<Outcome> {
         LibraryCommand::Settings(args) => settings::settings(&store, args).await,
         LibraryCommand::Export(args) => exporting::export(&store, args).await,
         LibraryCommand::Serve(args) => serving::serve(&store, args).await,
+        LibraryCommand::Sidecars(args) => sidecars::sidecars(&store, args).await,
         LibraryCommand::Failures(args) => keeping::failures(&store, args).await,
         LibraryCommand::Retry(args) => keeping::retry(&store, args).await,
         LibraryCommand::Forget(args) => keeping::forget(&store, args).await,
