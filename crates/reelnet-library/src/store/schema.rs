@@ -9,9 +9,9 @@ use crate::LibraryError;
 const MIGRATIONS: [&str; 2] = [include_str!("../../migrations/0001.sql"), include_str!("../../migrations/0002.sql")];
 
 /// The version that this program writes.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
-const _: () = assert!(MIGRATIONS.len() == 1, "a version a migration");
+const _: () = assert!(MIGRATIONS.len() == 2, "a version a migration");
 
 /// Brings a store to this program's version, or says that it is too new.
 pub(super) async fn migrate(engine: Engine, pool: &AnyPool) -> Result<(), LibraryError> {
