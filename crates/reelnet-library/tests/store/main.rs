@@ -3,4 +3,4 @@
 mod leases;
 mod library;
 mod reading;
-mod server;
+mod rows;
