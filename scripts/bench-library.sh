@@ -50,7 +50,7 @@ fi
 # ---- Measure ----
 reelnet=${REELNET:-}
 if [ -z "$reelnet" ]; then
-    cargo build --release --locked --workspace --bin reelnet --bin library
+    cargo build --release --locked --workspace --bin reelnet
     reelnet=${CARGO_TARGET_DIR:-target}/release/reelnet
 fi
 cpu=$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1 | tr -cs '[:alnum:]' '-' | tr '[:upper:]' '[:lower:]' | sed 's/^-//; s/-$//')
@@ -89,5 +89,6 @@ timed() {
     du -m "$REELNET_STORE" | awk '{print "store " $1 " MB"}'
 } | tee "$results/library.txt"
 if [ "$rows" -gt 0 ]; then
-    "$(dirname "$reelnet")/library" "$work/rows.db" "$rows" | tee -a "$results/library.txt"
+    REELNET_ROWS=$rows REELNET_ROWS_STORE="$work/rows.db" \
+        cargo test --release --locked --workspace --test store -- rows --nocapture | grep ' s' | tee -a "$results/library.txt"
 fi

@@ -1,5 +1,6 @@
 //! Several workers on one library, in PostgreSQL.
 
+use std::io::Write as _;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -152,7 +153,8 @@ fn scored(sandbox: &Sandbox, place: &str) -> u64 {
 fn four_workers_two_killed_and_a_server_that_goes_away() {
     let Some(mut server) = Server::start() else {
         // The gate installs one (scripts/setup.sh --tests); elsewhere the rest of the tests has to do.
-        eprintln!("skipped: no PostgreSQL server is installed (initdb); `scripts/setup.sh --tests` installs one");
+        let told = "skipped: no PostgreSQL server is installed (initdb); `scripts/setup.sh --tests` installs one";
+        writeln!(std::io::stderr(), "{told}").expect("somebody listens");
         return;
     };
     let sandbox = prepare();

@@ -101,6 +101,7 @@ pub(crate) struct ScanArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(crate) struct LibraryWorkArgs {
     /// Bundle to tag with, a folder or the name of a pulled one [default: EfficientNet-Lite0 on ImageNet, built in]
     #[arg(long, value_name = "DIR")]
@@ -273,7 +274,7 @@ pub(crate) enum ExportFormat {
     Jsonl,
     /// One row a span
     Csv,
-    /// One row a span, for pyarrow, polars, DuckDB
+    /// One row a span, for pyarrow, polars and others
     Parquet,
 }
 

@@ -3,5 +3,5 @@
 mod leases;
 mod library;
 mod reading;
-mod server;
+mod rows;
 mod sidecars;

@@ -73,10 +73,7 @@ async fn scans(
     roots: Vec<PathBuf>,
 ) -> Result<usize, LibraryError> {
     // Begun before the first scan, so that nothing is missed in between.
-    let mut watching = match args.watch {
-        true => Some(Watching::begin(&roots, Duration::from_mins(args.rescan))?),
-        false => None,
-    };
+    let mut watching = if args.watch { Some(Watching::begin(&roots, Duration::from_mins(args.rescan))?) } else { None };
     if let Some(trouble) = watching.as_ref().and_then(|watching| watching.trouble.as_ref()) {
         say(format_args!("changes are not told by the system ({trouble}); scanning every {} minutes", args.rescan));
     }
