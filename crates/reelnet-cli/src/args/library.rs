@@ -299,8 +299,12 @@ pub(crate) struct ServeArgs {
     /// Port to listen at; 0 for any free one
     #[arg(long, default_value_t = 8765, value_name = "PORT")]
     pub(crate) port: u16,
-    /// Secret that whoever opens the page has to know; other users of the machine do not see it in the variable REELNET_TOKEN
-    #[arg(long, value_name = "TOKEN")]
+    /// Secret that whoever opens the page has to know
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        long_help = "Secret that whoever opens the page has to know; in the variable REELNET_TOKEN other users of the machine do not see it"
+    )]
     pub(crate) token: Option<String>,
     /// Let people say what is to be seen
     #[arg(long)]
