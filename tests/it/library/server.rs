@@ -69,7 +69,7 @@ impl Server {
 
     fn wait(&mut self) {
         let began = Instant::now();
-        while !std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok() || !self.answers() {
+        while !self.answers() {
             assert!(began.elapsed() < Duration::from_secs(30), "the server does not answer");
             sleep(Duration::from_millis(100));
         }
@@ -169,7 +169,7 @@ fn four_workers_two_killed_and_a_server_that_goes_away() {
     let until = |files: u64| {
         let began = Instant::now();
         while scored(&sandbox, &place) < files {
-            assert!(began.elapsed() < Duration::from_secs(120), "it stands still");
+            assert!(began.elapsed() < Duration::from_mins(2), "it stands still");
             sleep(Duration::from_millis(50));
         }
     };
