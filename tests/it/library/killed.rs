@@ -51,7 +51,7 @@ fn twenty_kills_change_nothing() {
         "kills came while there was work"
     );
     // The killed workers' files come back at once: this is the same machine, and they are dead.
-    let last = library(&["work", "--model", "model", "--interval", INTERVAL, "--json"]);
+    let last = library(&["run", "--model", "model", "--interval", INTERVAL, "--json"]);
     let last = json(&sandbox.run(last).expect_code(0));
     assert!(last["decoded"].as_u64() < Some(FILES as u64), "something was kept of what killed workers did: {last}");
     let found = status(&sandbox, "library.db");
