@@ -38,7 +38,7 @@ fn dependencies_point_one_way() {
         ("reelnet-models", &["reelnet-clips", "reelnet-infer", "clap", "ffmpeg-next"]),
         ("reelnet-clips", &["burn", "burn-core", "reelnet-kernels", "reelnet-models", "reelnet-infer", "clap"]),
         ("reelnet-train", &["reelnet-cli", "clap", "burn-optim", "burn-train"]),
-        ("reelnet-library", &["reelnet-train", "reelnet-cli", "clap", "indicatif", "burn-train"]),
+        ("reelnet-library", &["reelnet-train", "reelnet-cli", "clap", "burn-train"]),
         ("reelnet-infer", &["reelnet-train", "reelnet-cli", "clap", "burn-optim", "burn-train"]),
     ];
     for (package, forbidden) in forbidden {

@@ -59,13 +59,17 @@ impl CutDetector {
         let Some(last) = self.last.replace(histogram) else { return false };
         let difference = self.last.as_ref().map_or(0.0, |now| now.difference(&last));
         let usual = self.differences.iter().sum::<f32>() / self.differences.len().max(1) as f32;
-        let is_cut = difference > LEAST && difference > RATIO * usual;
-        // A cut says nothing about how much pictures change within a shot; but too many of them are no cuts.
-        self.differences.push_back(if is_cut { difference / 4.0 } else { difference });
+        // The first difference of a shot only tells how restless it is.
+        let is_cut = !self.differences.is_empty() && difference > LEAST && difference > RATIO * usual;
+        if is_cut {
+            self.differences.clear();
+            return true;
+        }
+        self.differences.push_back(difference);
         if self.differences.len() > MEMORY {
             self.differences.pop_front();
         }
-        is_cut
+        false
     }
 }
 
@@ -92,10 +96,10 @@ mod tests {
         let colours = [[200, 10, 10], [200, 10, 10], [10, 10, 200], [10, 10, 200], [10, 10, 200], [10, 200, 10]];
         let cuts: Vec<bool> = colours.iter().map(|colour| detector.is_cut(&plain(*colour).view())).collect();
         assert_eq!(cuts, [false, false, true, false, false, true]);
-        // A strobe light: after a few flashes, nothing is a cut any more.
+        // A strobe light.
         let mut detector = CutDetector::default();
         let flashes: Vec<bool> =
             (0..20).map(|turn| detector.is_cut(&plain([if turn % 2 == 0 { 10 } else { 250 }; 3]).view())).collect();
-        assert!(flashes[10..].iter().filter(|cut| **cut).count() <= 3, "{flashes:?}");
+        assert!(flashes.iter().all(|cut| !cut), "{flashes:?}");
     }
 }

@@ -10,13 +10,15 @@ use super::made::{exported, fill, json, library, prepare, status, work};
 
 const FILES: usize = 240;
 const KILLS: u64 = 20;
+/// So many windows that work goes on through all kills.
+const INTERVAL: &str = "0.1";
 
 #[test]
 fn twenty_kills_change_nothing() {
     let sandbox = prepare();
     fill(&sandbox, "videos", FILES);
     sandbox.run(["library", "--store", "whole.db", "add", "videos"]).expect_code(0);
-    let words = ["library", "--store", "whole.db", "work", "--model", "model", "--interval", "1"];
+    let words = ["library", "--store", "whole.db", "work", "--model", "model", "--interval", INTERVAL];
     sandbox.run(words).expect_code(0);
     let whole = exported(&sandbox, "whole.db");
     assert_eq!(whole.len(), FILES);
@@ -30,7 +32,7 @@ fn twenty_kills_change_nothing() {
         let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let moment = Duration::from_millis(20 + (mixed >> 32) % 700);
         // Scanning too, so that kills come there as well.
-        let words = library(&["run", "--model", "model", "--interval", "1", "--jobs", "2"]);
+        let words = library(&["run", "--model", "model", "--interval", INTERVAL, "--jobs", "2"]);
         let mut child = sandbox.command(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
         sleep(moment);
         if child.try_wait().expect("a child").is_none() {
@@ -44,8 +46,14 @@ fn twenty_kills_change_nothing() {
         assert!(doctor.stdout.contains("integrity of the database: ok"), "{}", doctor.stdout);
     }
     assert!(early < KILLS / 2, "{early} of {KILLS} runs had ended before they were to be killed");
+    assert!(
+        status(&sandbox, "library.db")["models"][0]["counts"]["waiting"].as_u64() > Some(0),
+        "kills came while there was work"
+    );
     // The killed workers' files come back at once: this is the same machine, and they are dead.
-    let last = json(&sandbox.run(work(&[])).expect_code(0));
+    let last = library(&["run", "--model", "model", "--interval", INTERVAL, "--json"]);
+    let last = json(&sandbox.run(last).expect_code(0));
+    assert!(last["decoded"].as_u64() < Some(FILES as u64), "something was kept of what killed workers did: {last}");
     let found = status(&sandbox, "library.db");
     assert_eq!(found["files"], FILES, "no file is lost: {found}");
     assert_eq!(exported(&sandbox, "library.db"), whole, "after {last}");

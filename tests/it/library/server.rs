@@ -69,7 +69,7 @@ impl Server {
 
     fn wait(&mut self) {
         let began = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() || !self.answers() {
+        while !self.answers() {
             assert!(began.elapsed() < Duration::from_secs(30), "the server does not answer");
             sleep(Duration::from_millis(100));
         }

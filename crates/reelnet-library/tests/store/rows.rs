@@ -155,9 +155,9 @@ async fn measure(store: &Store, model: &ModelRow, files: usize) -> Result<(), Bo
                 "search, by score, time and path",
                 "\"label 7\"",
                 SearchWish {
-                    min_score: 0.5,
-                    after: Some(1_700_500_000.0),
-                    path: Some("/42".to_owned()),
+                    min_score: 0.4,
+                    after: Some(1_700_000_000.0 + files as f64 / 2.0),
+                    path: Some("1/".to_owned()),
                     ..wish.clone()
                 },
             ),
