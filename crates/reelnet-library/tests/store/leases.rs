@@ -2,7 +2,7 @@
 
 use reelnet_library::Store;
 use reelnet_library::process::Owner;
-use reelnet_library::store::{Change, LeaseWish, Queue};
+use reelnet_library::store::{Change, LeaseWish, Queue, Retried};
 
 use crate::library::{hash, library, new_model, put, result, run, scored};
 
@@ -72,7 +72,7 @@ fn the_files_of_the_dead_go_to_others_at_once_and_not_for_ever() {
         let status = library.store.status().await.expect("a status");
         assert_eq!(status.models[0].failures[0].kind, "worker_lost");
         // An earlier boot of this machine.
-        library.store.retry(&Default::default()).await.expect("retried");
+        library.store.retry(&Retried::default()).await.expect("retried");
         parts[1] = "another-boot";
         let gone = Owner::parse(&parts.join("|")).expect("an owner");
         assert_eq!(library.store.lease(&gone, &library.wish(1)).await.expect("a lease").len(), 1);

@@ -2,7 +2,9 @@
 
 use reelnet_library::query::Query;
 use reelnet_library::spans::ReadingSettings;
-use reelnet_library::store::{FileState, JobEnd, MayPass, NewCorrection, PageCursor, PageWish, SearchWish, Verdict};
+use reelnet_library::store::{
+    FileState, JobEnd, MayPass, NewCorrection, PageCursor, PageWish, Retried, SearchWish, Verdict,
+};
 
 use crate::library::{Library, library, result, run};
 
@@ -159,7 +161,7 @@ fn failures_have_reasons_and_can_be_tried_again() {
             .expect("failures");
         assert_eq!(failures.iter().map(|failure| failure.attempts).collect::<Vec<_>>(), [1, 3]);
         assert!(failures[0].path.ends_with("trips/sea/1.mp4"));
-        assert_eq!(library.store.retry(&Default::default()).await.expect("retried"), 2);
+        assert_eq!(library.store.retry(&Retried::default()).await.expect("retried"), 2);
         assert_eq!(library.lease(5).await.len(), 2);
     });
 }
