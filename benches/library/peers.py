@@ -62,6 +62,7 @@ def tag(onnx, folder, out, workers):
     config = {"INFERENCE_NUM_THREADS": 2, "INFERENCE_PRECISION_HINT": "f32"}
     network = core.compile_model(core.read_model(onnx), "CPU", config)
     network(np.zeros((1, 3, CROP, CROP), np.float32))
+    out.with_suffix(".db").unlink(missing_ok=True)
     store = sqlite3.connect(out.with_suffix(".db"))
     store.execute("CREATE TABLE tags (path TEXT, start REAL, end REAL, class INTEGER, score REAL)")
     paths = sorted(path for path in folder.rglob("*") if path.suffix in (".mp4", ".webm", ".mkv"))

@@ -23,7 +23,8 @@ SHORT_COPIES, LONG = 12, 4
 
 def library(files, folder):
     """192 videos of ten seconds and four of five minutes; copies differ by a number behind their end."""
-    if (folder / "complete").exists():
+    complete = folder.with_suffix(".complete")
+    if complete.exists():
         return
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "long").mkdir(parents=True)
@@ -43,7 +44,7 @@ def library(files, folder):
             check=True,
         )
         listed.unlink()
-    (folder / "complete").touch()
+    complete.touch()
 
 
 def ours(reelnet, folder, scratch):
