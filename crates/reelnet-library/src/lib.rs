@@ -17,6 +17,7 @@ pub mod pictures;
 pub mod process;
 pub mod query;
 pub mod scan;
+pub mod sidecars;
 pub mod spans;
 pub mod store;
 pub mod watching;

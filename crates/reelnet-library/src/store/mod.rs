@@ -13,6 +13,7 @@ mod results;
 mod roots;
 mod schema;
 mod search;
+mod sidecars;
 mod status;
 mod tags;
 
@@ -28,4 +29,5 @@ pub use pages::{FileDetails, FileEntry, FileState, ModelScores, PageCursor, Page
 pub use results::{JobEnd, JobResult, MayPass, MediaFacts, Written};
 pub use roots::Root;
 pub use search::{Facet, Hit, SearchPage, SearchWish};
+pub(crate) use sidecars::TextRecord;
 pub use status::{Failure, FailureGroup, ModelStatus, Status};
