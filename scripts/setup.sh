@@ -31,6 +31,8 @@ esac
 if [ "${1:-}" = --tests ] && ! have ffmpeg; then packages+=(ffmpeg); fi
 # And a PostgreSQL server of their own for a library on several machines; Debian keeps its programs out of the path.
 if [ "${1:-}" = --tests ] && ! have initdb && ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then packages+=(postgresql); fi
+# Reads sidecars back; its test does nothing without it.
+if [ "${1:-}" = --tests ] && ! have exiftool; then packages+=(libimage-exiftool-perl); fi
 
 # ---- Install ----
 if [ ${#packages[@]} -gt 0 ]; then

@@ -5,6 +5,7 @@ mod evaluation;
 mod inflation;
 mod library;
 mod precision;
+mod sidecars;
 mod training;
 
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ pub(crate) use library::{
     LibraryRunArgs, LibraryWorkArgs, RetryArgs, RulesArgs, ScanArgs, SearchArgs, SettingsArgs, ShowArgs, WindowArgs,
 };
 pub(crate) use precision::PrecisionArg;
+pub(crate) use sidecars::{SidecarFormatArg, SidecarsArgs};
 pub(crate) use training::{CompareRunsArgs, DataCommand, InspectArgs, TrainArgs};
 
 /// Train video classifiers, measure them honestly, tag the videos that you own.

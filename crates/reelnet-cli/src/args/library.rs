@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{OpeningArgs, ScoringArgs, probability, seconds};
+use super::{OpeningArgs, ScoringArgs, SidecarsArgs, probability, seconds};
 
 #[derive(Debug, Args)]
 #[command(
@@ -41,6 +41,8 @@ pub(crate) enum LibraryCommand {
     Settings(SettingsArgs),
     /// Write all tags for other programs
     Export(ExportArgs),
+    /// Write tags into sidecars for digiKam, Kodi, Jellyfin, Hydrus and others; without --apply it is only told what would be
+    Sidecars(SidecarsArgs),
     /// List files that failed
     Failures(FailuresArgs),
     /// Put failed files back into the queue

@@ -3,10 +3,10 @@
 
 use std::ops::Range;
 
-use quick_xml::{NsReader, XmlVersion};
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::ResolveResult;
+use quick_xml::{NsReader, XmlVersion};
 
 use super::Refusal;
 
@@ -214,7 +214,8 @@ fn element(reader: &NsReader<&[u8]>, tag: &BytesStart<'_>, opening: Range<usize>
     let mut attributes = Vec::new();
     for attribute in tag.attributes() {
         let attribute = attribute.map_err(|error| damaged(reader, &error.to_string()))?;
-        let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|error| damaged(reader, &error.to_string()))?;
+        let value =
+            attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|error| damaged(reader, &error.to_string()))?;
         let (namespace, local) = resolver.resolve_attribute(attribute.key);
         attributes.push(Attribute {
             namespace: bound(reader, namespace)?,
@@ -252,6 +253,15 @@ impl Edits {
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Whether all of a range goes.
+    pub(super) fn removes(&self, range: &Range<usize>) -> bool {
+        self.0.iter().any(|(own, new)| new.is_empty() && own.start <= range.start && range.end <= own.end)
+    }
+
+    pub(super) fn forget_within(&mut self, range: &Range<usize>) {
+        self.0.retain(|(own, _)| own.start < range.start || own.end > range.end);
     }
 
     /// The text with all changes; those of one place in the order in which they came.

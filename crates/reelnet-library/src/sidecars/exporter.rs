@@ -120,9 +120,11 @@ pub async fn sidecars(
         options.folders.is_empty() || options.folders.iter().any(|folder| root.join(below).starts_with(folder))
     };
     let folders: Vec<_> = all.into_iter().filter(|(_, root, below)| is_wanted(root, below)).collect();
-    if let Some(folder) = options.folders.iter().find(|folder| {
-        !folders.iter().any(|(_, root, below)| root.join(below).starts_with(folder))
-    }) {
+    if let Some(folder) = options
+        .folders
+        .iter()
+        .find(|folder| !folders.iter().any(|(_, root, below)| root.join(below).starts_with(folder)))
+    {
         return Err(LibraryError::Wish(format!("`{}` is no folder of the library with files", folder.display())));
     }
     if options.tree.is_some() {
@@ -256,10 +258,11 @@ impl Folder<'_> {
             title: &name.file_stem().unwrap_or_default().to_string_lossy(),
             ours: &ours(&record, existing.as_ref()),
         };
-        let merged = match merge(self.options.format, existing.as_ref().map(|existing| existing.bytes.as_slice()), &wish) {
-            Ok(merged) => merged,
-            Err(refusal) => return Ok(SidecarEnd::Refused(refusal)),
-        };
+        let merged =
+            match merge(self.options.format, existing.as_ref().map(|existing| existing.bytes.as_slice()), &wish) {
+                Ok(merged) => merged,
+                Err(refusal) => return Ok(SidecarEnd::Refused(refusal)),
+            };
         report.left_out += merged.left_out as u64;
         self.put(&path, existing.as_ref(), &record, merged).await
     }

@@ -8,6 +8,8 @@ mod document;
 mod exporter;
 mod nfo;
 mod reconciling;
+#[cfg(test)]
+mod tests;
 mod text;
 mod xmp;
 
@@ -133,6 +135,8 @@ fn utf8(bytes: &[u8]) -> Result<&str, Refusal> {
 fn clean(label: &str) -> String {
     let character = |character: char| match character {
         character if character.is_whitespace() => ' ',
+        // A byte order mark, which readers of text swallow.
+        '\u{feff}' => '\u{fffd}',
         character if is_allowed(character) && !character.is_control() => character,
         _ => '\u{fffd}',
     };

@@ -73,7 +73,11 @@ mod tests {
         assert_eq!(reconciled("dog", "", "dog"), expected("", "", ""), "somebody else's dog");
         assert_eq!(reconciled("dog", "", ""), expected("", "", ""));
         assert_eq!(reconciled("sea", "dog sea", "dog sea"), expected("", "", "dog sea"), "somebody took the dog out");
-        assert_eq!(reconciled("sea", "dog sea", "sea"), expected("", "", "sea"), "and it is forgotten when nobody says so");
+        assert_eq!(
+            reconciled("sea", "dog sea", "sea"),
+            expected("", "", "sea"),
+            "and it is forgotten when nobody says so"
+        );
     }
 
     #[test]

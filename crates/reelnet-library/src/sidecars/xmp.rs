@@ -137,7 +137,9 @@ pub(super) fn merge(existing: Option<&str>, wish: &Wish<'_>) -> Result<Merged, R
             }
         }
     }
-    if !homeless.is_empty() {
+    if homeless.is_empty() {
+        clear(text, rdf, &mut edits);
+    } else {
         house(&document, rdf, &homeless, &mut edits);
     }
     if edits.is_empty() {
@@ -288,10 +290,8 @@ fn house(document: &Document<'_>, rdf: &Element, lists: &[(Property, Vec<String>
         spaces.iter().map(|(prefix, namespace)| format!("{line}  xmlns:{prefix}=\"{namespace}\"")).collect();
     let blocks: String =
         lists.iter().map(|(property, values)| property.block(&format!("{line} "), values, "")).collect();
-    let description = format!(
-        "{line}<rdf:Description rdf:about=\"{}\"{spaces}>{blocks}{line}</rdf:Description>",
-        escape(about)
-    );
+    let description =
+        format!("{line}<rdf:Description rdf:about=\"{}\"{spaces}>{blocks}{line}</rdf:Description>", escape(about));
     match (&rdf.closing, last) {
         (Some(_), Some(last)) => edits.put(last.range().end..last.range().end, description),
         (Some(_), None) => edits.put(rdf.opening.end..rdf.opening.end, description),
@@ -299,6 +299,17 @@ fn house(document: &Document<'_>, rdf: &Element, lists: &[(Property, Vec<String>
             let opening = text[rdf.opening.clone()].trim_end_matches("/>");
             let prefix = rdf.prefix.as_ref().map(|prefix| format!("{prefix}:")).unwrap_or_default();
             edits.put(rdf.opening.clone(), format!("{opening}>{description}\n </{prefix}RDF>"));
+        }
+    }
+}
+
+/// Takes away descriptions of ours in which nothing is left.
+fn clear(text: &str, rdf: &Element, edits: &mut Edits) {
+    for host in descriptions(rdf).filter(|host| declares(host, "reelnet", OURS) && host.elements().next().is_some()) {
+        if host.elements().all(|element| edits.removes(&element.range())) {
+            let range = rdf.with_blanks(text, host);
+            edits.forget_within(&range);
+            edits.put(range, String::new());
         }
     }
 }

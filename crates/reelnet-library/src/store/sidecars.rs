@@ -19,14 +19,17 @@ pub(crate) struct TextRecord {
 }
 
 impl Store {
-    /// All folders with files: id, root, and the path below it.
+    /// All folders with files that are there: id, root, and the path below it.
     pub(crate) async fn sidecar_folders(&self) -> Result<Vec<(i64, PathBuf, PathBuf)>, LibraryError> {
-        let rows =
-            sqlx::query("SELECT f.id, r.path, f.path FROM folders f JOIN roots r ON r.id = f.root_id ORDER BY r.id, f.path")
-                .fetch_all(&self.pool)
-                .await?;
+        let rows = sqlx::query(
+            "SELECT f.id, r.path, f.path FROM folders f JOIN roots r ON r.id = f.root_id \
+             WHERE EXISTS (SELECT 1 FROM paths p WHERE p.folder_id = f.id AND p.is_gone = 0) ORDER BY r.id, f.path",
+        )
+        .fetch_all(&self.pool)
+        .await?;
         let folder = |row: &sqlx::any::AnyRow| -> Result<(i64, PathBuf, PathBuf), LibraryError> {
-            let path = |column: usize| -> Result<PathBuf, LibraryError> { Ok(names::to_name(row.try_get(column)?).into()) };
+            let path =
+                |column: usize| -> Result<PathBuf, LibraryError> { Ok(names::to_name(row.try_get(column)?).into()) };
             Ok((row.try_get(0)?, path(1)?, path(2)?))
         };
         rows.iter().map(folder).collect()

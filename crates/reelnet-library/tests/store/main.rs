@@ -4,3 +4,4 @@ mod leases;
 mod library;
 mod reading;
 mod rows;
+mod sidecars;

@@ -5,6 +5,7 @@ mod finding;
 mod keeping;
 mod scanning;
 mod settings;
+mod sidecars;
 mod status;
 mod working;
 
@@ -50,6 +51,7 @@ async fn run(place: &str, command: &LibraryCommand) -> anyhow::Result<Outcome> {
         LibraryCommand::Labels(args) => finding::labels(&store, args).await,
         LibraryCommand::Settings(args) => settings::settings(&store, args).await,
         LibraryCommand::Export(args) => exporting::export(&store, args).await,
+        LibraryCommand::Sidecars(args) => sidecars::sidecars(&store, args).await,
         LibraryCommand::Failures(args) => keeping::failures(&store, args).await,
         LibraryCommand::Retry(args) => keeping::retry(&store, args).await,
         LibraryCommand::Forget(args) => keeping::forget(&store, args).await,
