@@ -48,6 +48,7 @@ pub mod plan;
     reason = "what is not inlined is compiled without the vector instructions of its caller"
 )]
 mod planar;
+mod ranges;
 mod reference;
 mod session;
 #[expect(clippy::inline_always, reason = "as in `planar`")]
@@ -80,6 +81,7 @@ pub use media::Media;
 pub use opener::{AnyDecoder, Opener};
 pub use order::{Shard, sharded, shuffled};
 pub use plan::{ClipSpec, FramePlan, PacedSpec, PastEnd, Seed};
+pub use ranges::{RangeSettings, RangeSource};
 pub use stamp::FileStamp;
 pub use timeline::Timeline;
 pub use visit::{NativeFrame, RgbFrame};

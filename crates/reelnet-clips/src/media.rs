@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::folder::{self, Folder};
+use crate::ranges::{Blocks, RangeReader};
 use crate::stamp::FileStamp;
-use crate::{ClipErrorKind, gate};
+use crate::{ClipErrorKind, RangeSettings, RangeSource, gate};
 
 /// A video or an image that can be opened, again and again.
 ///
@@ -70,6 +71,14 @@ impl Media {
     ) -> Self {
         let boxed = move || opener().map(|reader| Box::new(reader) as Box<dyn Reading>);
         Self::new(name, Origin::Reader(Arc::new(boxed)))
+    }
+
+    /// Something of which every part costs a request, such as an object of a store. Blocks of it are kept for whoever opens it again.
+    ///
+    /// A read that blocks is let go when its time is up or the work is cancelled; see [`RangeSettings`].
+    pub fn ranged(name: impl Into<PathBuf>, source: impl RangeSource, settings: RangeSettings) -> Self {
+        let blocks = Arc::new(Blocks::new(source, settings));
+        Self::reader(name, move || Ok(RangeReader::new(&blocks)))
     }
 
     /// How many numbers of a folder of images make a second: 25 if nobody says. Files know their own rate, and ignore this.

@@ -14,6 +14,7 @@ mod images;
 mod isolate;
 mod loading;
 mod media;
+mod ranges;
 mod reduced;
 mod shown_size;
 mod timing;
