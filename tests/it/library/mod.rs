@@ -5,5 +5,6 @@ mod incremental;
 mod killed;
 mod made;
 mod server;
+mod sidecars;
 mod watched;
 mod windows;
