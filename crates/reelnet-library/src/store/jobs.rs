@@ -119,6 +119,9 @@ impl Store {
 
     /// Takes jobs for a while. Before that, what dead workers had goes back to the queue.
     ///
+    /// Files that nobody tried yet come first, and those that workers died over last: a file that kills its workers does not hold up the
+    /// others, and one that was only there when its worker was killed is not tried by the next ones that may be killed as well.
+    ///
     /// # Errors
     /// If the database says no.
     pub async fn lease(&self, owner: &Owner, wish: &LeaseWish) -> Result<Vec<Lease>, LibraryError> {
@@ -129,24 +132,31 @@ impl Store {
         let token: i64 = rand::random::<i64>() & i64::MAX;
         let statement = format!(
             "UPDATE jobs SET state = {LEASED}, owner = $1, token = $2, deadline = $3, attempts = attempts + 1 WHERE id IN (\
-             SELECT id FROM jobs WHERE model_id = $4 AND state = {WAITING} AND present = 1 AND (not_before <= $5 OR not_before > $5 + {LONGEST_REST}) AND shard % $6 = $7 \
+             SELECT id FROM jobs WHERE model_id = $4 AND state = {WAITING} AND present = 1 AND attempts <= $9 AND (not_before <= $5 OR not_before > $5 + {LONGEST_REST}) AND shard % $6 = $7 \
              ORDER BY priority {order}, id {order} LIMIT $8 {}) AND state = {WAITING} RETURNING id, video_id, attempts",
             self.engine.skip_locked()
         );
-        let rows: Vec<(i64, i64, i64)> = sqlx::query_as(AssertSqlSafe(statement))
-            .bind(owner.to_text())
-            .bind(token)
-            .bind(now + wish.seconds)
-            .bind(wish.model)
-            .bind(now)
-            .bind(of.cast_signed())
-            .bind(wish.shard.0.cast_signed())
-            .bind(i64::from(wish.count))
-            .fetch_all(&self.pool)
-            .await?;
-        let mut leases = Vec::with_capacity(rows.len());
-        for (job, video, attempt) in rows {
-            leases.push(Lease { job, token, video, attempt, places: self.places(video).await? });
+        let mut leases = Vec::with_capacity(wish.count as usize);
+        for most_attempts in 0..=MOST_ATTEMPTS {
+            let wanted = i64::from(wish.count) - i64::try_from(leases.len()).unwrap_or(i64::MAX);
+            if wanted <= 0 {
+                break;
+            }
+            let rows: Vec<(i64, i64, i64)> = sqlx::query_as(AssertSqlSafe(statement.clone()))
+                .bind(owner.to_text())
+                .bind(token)
+                .bind(now + wish.seconds)
+                .bind(wish.model)
+                .bind(now)
+                .bind(of.cast_signed())
+                .bind(wish.shard.0.cast_signed())
+                .bind(wanted)
+                .bind(most_attempts)
+                .fetch_all(&self.pool)
+                .await?;
+            for (job, video, attempt) in rows {
+                leases.push(Lease { job, token, video, attempt, places: self.places(video).await? });
+            }
         }
         Ok(leases)
     }
