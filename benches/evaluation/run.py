@@ -87,8 +87,8 @@ def evaluation(case, arguments, scratch):
              "--threads", THREADS, "--out", out, "--dump", scratch / "ours.parquet", "--json"]
         )
         ours.append({"seconds": seconds, "peak_bytes": peak})
-        for layout in ("first", "last"):
-            for workers in (0, 1):
+        for layout in arguments.layouts.split(","):
+            for workers in arguments.workers.split(","):
                 answer = scratch / "peer.json"
                 timed([sys.executable, HERE / "peers.py", answer, weights, case["network"], *case["clip"], case["size"], clips, crops,
                        THREADS, workers, layout, pixels, *videos])
@@ -196,6 +196,8 @@ def main():
     for name in ("files", "cache", "out"):
         parser.add_argument(f"--{name}", required=True, type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--layouts", default="first,last", help="memory layouts of the peer")
+    parser.add_argument("--workers", default="0,1", help="processes that decode for the peer")
     parser.add_argument("--cases", default="views,frames,one-pass,metrics")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
