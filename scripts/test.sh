@@ -12,8 +12,8 @@ export RUSTDOCFLAGS="-D warnings"
 step cargo doc --workspace --no-deps --locked --quiet
 # Property tests draw the same cases every time here; another seed searches further.
 export PROPTEST_RNG_SEED="${PROPTEST_RNG_SEED:-20261124}"
-# Benches are run once, as tests.
-step cargo test --workspace --locked --quiet
+# Benches are run once, as tests. All failures are told, not the first one alone.
+step cargo test --workspace --locked --quiet --no-fail-fast
 # The same answers from kernels and engines for smaller processors. The whole workspace is named, so that nothing is compiled anew.
 DNNL_MAX_CPU_ISA=AVX2 step cargo test --workspace --locked --quiet \
   --test conv --test features --test fused --test onednn --test engine
