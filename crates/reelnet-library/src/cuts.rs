@@ -10,10 +10,9 @@ use ndarray::ArrayView3;
 const BINS: usize = 8;
 /// Of a row and of a column of pixels, every so many are counted.
 const STRIDE: usize = 4;
-/// Two pictures whose histograms share less than this much less than all are candidates.
+/// How far a cut goes at least, as a share of the way from what pictures of the shot differ by anyway to having no colour in common. (A
+/// multiple of that difference would be out of reach in a restless shot: nothing differs by more than 1.)
 const LEAST: f32 = 0.35;
-/// A cut differs so much more than what came before it.
-const RATIO: f32 = 2.5;
 /// Differences that are remembered.
 const MEMORY: usize = 8;
 
@@ -60,7 +59,7 @@ impl CutDetector {
         let difference = self.last.as_ref().map_or(0.0, |now| now.difference(&last));
         let usual = self.differences.iter().sum::<f32>() / self.differences.len().max(1) as f32;
         // The first difference of a shot only tells how restless it is.
-        let is_cut = !self.differences.is_empty() && difference > LEAST && difference > RATIO * usual;
+        let is_cut = !self.differences.is_empty() && difference > usual + LEAST * (1.0 - usual);
         if is_cut {
             self.differences.clear();
             return true;
@@ -101,5 +100,16 @@ mod tests {
         let flashes: Vec<bool> =
             (0..20).map(|turn| detector.is_cut(&plain([if turn % 2 == 0 { 10 } else { 250 }; 3]).view())).collect();
         assert!(flashes.iter().all(|cut| !cut), "{flashes:?}");
+        // A restless shot ends where something quite different begins: three of its pictures have half their colours in common.
+        let half = |colour| {
+            Array3::from_shape_fn(
+                (32, 32, 3),
+                |(row, _, channel)| if row < 16 { [200, 10, 10][channel] } else { colour },
+            )
+        };
+        let mut detector = CutDetector::default();
+        let restless = [half(20), half(60), half(100), plain([10, 10, 200])];
+        let cuts: Vec<bool> = restless.iter().map(|picture| detector.is_cut(&picture.view())).collect();
+        assert_eq!(cuts, [false, false, false, true]);
     }
 }

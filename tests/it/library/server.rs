@@ -87,6 +87,11 @@ impl Server {
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
+    fn scored(&self) -> u64 {
+        let count = self.ask("SELECT COUNT(*) FROM jobs WHERE state = 2").expect("the server answers");
+        count.parse().expect("a count")
+    }
+
     /// Ends all connections, and begins anew.
     fn restart(&mut self) {
         signal(&self.process.id().to_string(), "INT");
@@ -144,11 +149,6 @@ fn worker(sandbox: &Sandbox, place: &str) -> Child {
     sandbox.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
 }
 
-fn scored(sandbox: &Sandbox, place: &str) -> u64 {
-    let counts = status(sandbox, place)["models"][0]["counts"].clone();
-    ["tagged", "no_tag"].iter().filter_map(|state| counts[state].as_u64()).sum()
-}
-
 #[test]
 fn four_workers_two_killed_and_a_server_that_goes_away() {
     let Some(mut server) = Server::start() else {
@@ -166,22 +166,20 @@ fn four_workers_two_killed_and_a_server_that_goes_away() {
 
     sandbox.run(["library", "--store", &place, "add", "videos"]).expect_code(0);
     let mut workers: Vec<Child> = (0..4).map(|_| worker(&sandbox, &place)).collect();
-    let until = |files: u64| {
-        let began = Instant::now();
-        while scored(&sandbox, &place) < files {
-            assert!(began.elapsed() < Duration::from_mins(2), "it stands still");
-            sleep(Duration::from_millis(50));
-        }
-    };
-    until(20);
+    let began = Instant::now();
+    while server.scored() < 20 {
+        assert!(began.elapsed() < Duration::from_mins(2), "it stands still");
+        sleep(Duration::from_millis(20));
+    }
     for mut killed in workers.drain(..2) {
         signal(&killed.id().to_string(), "KILL");
         killed.wait().expect("it ends");
     }
-    until(50);
+    // Held back while the server is away, however fast they are, so that there is work left when it comes back.
+    sandbox.run(["library", "--store", &place, "pause"]).expect_code(0);
     server.restart();
-    // On a machine that is slow to count, all may be done before the server goes away.
-    let was_cut_off = scored(&sandbox, &place) < FILES as u64;
+    assert!(server.scored() < FILES as u64, "the server went away when all was done");
+    sandbox.run(["library", "--store", &place, "resume"]).expect_code(0);
     let ended: Vec<(Value, String)> = workers
         .into_iter()
         .map(|worker| {
@@ -191,14 +189,13 @@ fn four_workers_two_killed_and_a_server_that_goes_away() {
             (serde_json::from_slice(&output.stdout).expect("a report"), stderr)
         })
         .collect();
-    let waited = ended.iter().any(|(_, stderr)| stderr.contains("waiting for the database"));
-    assert!(waited || !was_cut_off, "{ended:?}");
+    assert!(ended.iter().any(|(_, stderr)| stderr.contains("waiting for the database")), "{ended:?}");
 
     // All files once, with the results of a run that nobody disturbed; shares that are fair; no lease left behind.
-    assert_eq!(scored(&sandbox, &place), FILES as u64);
+    assert_eq!(server.scored(), FILES as u64);
     assert_eq!(exported(&sandbox, &place), exported(&sandbox, "whole.db"));
     let shares: Vec<u64> = ended.iter().filter_map(|(report, _)| report["scored"].as_u64()).collect();
-    assert!(shares.iter().all(|share| share * 8 >= shares.iter().sum::<u64>()), "{shares:?}");
+    assert!(shares.iter().all(|share| share * 4 >= shares.iter().sum::<u64>()), "{shares:?}");
     assert_eq!(server.ask("SELECT COUNT(*) FROM jobs WHERE token IS NOT NULL OR state <> 2").as_deref(), Some("0"));
     assert_eq!(server.ask("SELECT COUNT(*) FROM scores").as_deref(), Some(FILES.to_string().as_str()));
     sandbox.run(["library", "--store", &place, "doctor"]).expect_code(0);
