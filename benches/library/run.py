@@ -47,6 +47,10 @@ def library(files, folder):
     complete.touch()
 
 
+def named(path, folder):
+    return str(pathlib.Path(path).relative_to(folder))
+
+
 def ours(reelnet, folder, scratch):
     store = scratch / "library.db"
     for left in scratch.glob("library.db*"):
@@ -57,7 +61,7 @@ def ours(reelnet, folder, scratch):
     timed([*words, "settings", "--top", "1000", "--hysteresis", "1"])
     _, _, exported = timed([*words, "export"])
     rows = [json.loads(line) for line in exported.splitlines()]
-    tags = {row["path"]: sorted({tag["label"] for tag in row["tags"]}) for row in rows}
+    tags = {named(row["path"], folder): sorted({tag["label"] for tag in row["tags"]}) for row in rows}
     return {"seconds": adding + working, "peak_bytes": max(peak, peak_adding)}, tags
 
 
@@ -65,7 +69,7 @@ def peer(onnx, folder, workers, labels, scratch):
     out = scratch / "peer.json"
     timed([sys.executable, HERE / "peers.py", "tag", onnx, folder, out, workers])
     found = json.loads(out.read_text())
-    tags = {path: sorted({labels[one] for one in classes}) for path, classes in found["tags"].items()}
+    tags = {named(path, folder): sorted({labels[one] for one in classes}) for path, classes in found["tags"].items()}
     return {key: found[key] for key in ("seconds", "peak_bytes")}, tags, found["versions"]
 
 

@@ -6,15 +6,13 @@ A network that learned nothing looks at videos of three classes, one of which is
 shows is held against `report.json`; it is sorted and filtered by keyboard; it asks nobody for anything, and nothing is wider than a phone.
 """
 
-import argparse
 import json
 import pathlib
 import subprocess
 import tempfile
 
-from playwright.sync_api import sync_playwright
+from browsing import arguments, check_width, windows
 
-DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 SOURCES = {"grey": "color=gray:", "lines": "testsrc=", "noise & <b>moss</b>": "mandelbrot="}
 
 
@@ -86,32 +84,22 @@ def check(page, report, requests, out, name):
     # ---- What it asks for, and how wide it is ----
     assert all(address.startswith(("file:", "data:")) for address in requests), requests
     assert sum(address.startswith("file:") for address in requests) == 1, requests
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wide <= 0, f"the page is {wide} pixels wider than the window"
+    check_width(page)
     lines = page.locator(".card b").evaluate_all("all => all.map(b => b.getClientRects().length + (b.offsetHeight > 60 ? 1 : 0))")
     assert set(lines) == {1}, f"numbers are broken over lines: {lines}"
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--reelnet", required=True, type=pathlib.Path)
-    parser.add_argument("--browser", required=True)
-    parser.add_argument("--out", required=True, type=pathlib.Path)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
-        report_page, report = made(arguments.reelnet.resolve(), pathlib.Path(folder))
-        browser = play.chromium.launch(executable_path=arguments.browser, args=["--no-sandbox"])
-        for name, size in (("desk", DESK), ("phone", PHONE)):
-            page = browser.new_page(viewport=size)
-            requests, complaints = [], []
-            page.on("request", lambda request: requests.append(request.url))
+    words = arguments()
+    with tempfile.TemporaryDirectory() as folder, windows(words.browser) as opened:
+        report_page, report = made(words.reelnet, pathlib.Path(folder))
+        for name, page, requests in opened:
+            complaints = []
             page.on("console", lambda message: complaints.append(message.text))
-            page.on("pageerror", lambda error: complaints.append(str(error)))
             page.goto(report_page.as_uri())
-            check(page, report, requests, arguments.out, name)
+            check(page, report, requests, words.out, name)
             assert not complaints, complaints
             print(f"evaluation, {name}: as report.json says, by keyboard too; nothing was asked for")
-        browser.close()
 
 
 if __name__ == "__main__":

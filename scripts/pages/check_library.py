@@ -7,7 +7,6 @@ played, a tag is corrected and taken back, a failure is looked at: at a desk's a
 detours, disguised slashes, large headers and requests of other pages are turned away.
 """
 
-import argparse
 import http.client
 import json
 import pathlib
@@ -19,9 +18,9 @@ import subprocess
 import tempfile
 import time
 
-from playwright.sync_api import expect, sync_playwright
+from browsing import arguments, check_width, windows
+from playwright.sync_api import expect
 
-DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -153,19 +152,14 @@ def check_page(page, name, out, address, requests):
     expect(page.locator("tbody tr")).to_contain_text("broken.mp4")
     expect(page.locator("tbody tr")).to_contain_text("not_media")
     page.screenshot(path=out / f"library-{name}-failures.png")
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wide <= 0, f"the page is {wide} pixels wider than the window"
+    check_width(page)
     assert all(request.startswith((address, "data:", "blob:")) for request in requests), requests
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--reelnet", required=True, type=pathlib.Path)
-    parser.add_argument("--browser", required=True)
-    parser.add_argument("--out", required=True, type=pathlib.Path)
-    arguments = parser.parse_args()
-    reelnet = arguments.reelnet.resolve()
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
+    words = arguments()
+    reelnet = words.reelnet
+    with tempfile.TemporaryDirectory() as folder, windows(words.browser) as opened:
         folder = pathlib.Path(folder)
         store = made(reelnet, folder)
         server, address = served(reelnet, store)
@@ -183,17 +177,9 @@ def main():
             check_ranges(port, dog["video"], dog["bytes"])
             link = next(file for file in files if file["path"].endswith("link.webm"))
             assert ask(port, f"/media/{link['video']}")[0] == 403, "a link out of the library is not followed"
-            browser = play.chromium.launch(executable_path=arguments.browser, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"])
-            for name, size in (("desk", DESK), ("phone", PHONE)):
-                page = browser.new_page(viewport=size)
-                page.set_default_timeout(15_000)
-                requests, complaints = [], []
-                page.on("request", lambda request: requests.append(request.url))
-                page.on("pageerror", lambda error: complaints.append(str(error)))
-                check_page(page, name, arguments.out, address, requests)
-                assert not complaints, complaints
+            for name, page, requests in opened:
+                check_page(page, name, words.out, address, requests)
                 print(f"library, {name}: searched, played, corrected; nothing was asked for elsewhere")
-            browser.close()
         finally:
             server.kill()
         # ---- Other machines need a token ----

@@ -10,4 +10,4 @@ pub(crate) use columns::{Align, Columns};
 pub(crate) use picture::{encode_png, write_png};
 pub(crate) use progress::Progress;
 pub(crate) use whole::write_whole;
-pub(crate) use words::say;
+pub(crate) use words::{counted, say};

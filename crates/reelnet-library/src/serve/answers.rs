@@ -1,5 +1,6 @@
 //! What the page asks for, as JSON.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
@@ -14,10 +15,7 @@ use serde_json::{Value, json};
 use super::server::{Edits, Shared};
 use crate::LibraryError;
 use crate::query::Query as Words;
-use crate::spans::{Tag, WindowScores};
-use crate::store::{
-    FileDetails, FileState, Hit, ModelRow, ModelScores, NewCorrection, PageCursor, PageWish, SearchWish, Verdict,
-};
+use crate::store::{FileState, Hit, ModelRow, NewCorrection, PageCursor, PageWish, SearchWish, Verdict};
 
 /// Files of a page at most.
 const PAGE: u32 = 200;
@@ -150,33 +148,7 @@ pub(super) async fn files(State(shared): State<Arc<Shared>>, Query(wish): Query<
 
 /// Everything about a file.
 pub(super) async fn file(State(shared): State<Arc<Shared>>, InAddress(video): InAddress<i64>) -> Answer {
-    Ok(told(of_file(&shared.store.details(video).await?)))
-}
-
-fn of_file(details: &FileDetails) -> Value {
-    let places: Vec<Value> = details
-        .places
-        .iter()
-        .map(|place| json!({ "path": place.path.to_string_lossy(), "is_gone": place.is_gone }))
-        .collect();
-    let media = details.media.as_ref().map(|(duration, codec, [width, height])| {
-        json!({ "duration": duration, "codec": codec, "width": width, "height": height })
-    });
-    let models: Vec<Value> = details.models.iter().map(by_model).collect();
-    json!({
-        "video": details.video, "hash": details.hash, "places": places, "media": media, "models": models,
-        "corrections": details.corrections,
-    })
-}
-
-fn by_model(scores: &ModelScores) -> Value {
-    let ModelScores { model, state, kind, reason, attempts, scores, tags } = scores;
-    let windows = scores.as_ref().map_or(0, |scores| scores.windows.len());
-    let rows = scores.as_ref().map_or(0, WindowScores::rows);
-    json!({
-        "model": model.id, "name": model.shown(), "state": state, "kind": kind, "reason": reason, "attempts": attempts,
-        "windows": windows, "scored_windows": rows, "tags": tags.iter().collect::<Vec<&Tag>>(),
-    })
+    Ok(told(shared.store.details(video).await?.to_json()))
 }
 
 /// What a person says of a file.
@@ -232,43 +204,32 @@ pub(super) async fn failures(State(shared): State<Arc<Shared>>, Query(wish): Que
 
 /// All that people said, as a list to train with: a path, a label, and from when to when.
 pub(super) async fn corrections(State(shared): State<Arc<Shared>>) -> Answer {
-    let mut text = String::from("path,label,verdict,start,end,note\n");
+    let mut table = csv::Writer::from_writer(Vec::new());
+    let mut rows = vec![["path", "label", "verdict", "start", "end", "note"].map(str::to_owned)];
     let mut last = 0;
     loop {
         let said = shared.store.all_corrections(last, ROWS).await?;
         let Some(newest) = said.last() else { break };
         last = newest.id;
-        let videos: Vec<i64> = said.iter().map(|correction| correction.said.video).collect();
-        let mut sorted = videos;
-        sorted.sort_unstable();
-        sorted.dedup();
-        let paths = shared.store.first_paths(&sorted).await?;
-        for correction in &said {
-            let said = &correction.said;
-            let path = paths.iter().find(|(video, _)| *video == said.video).map(|(_, path)| path.to_string_lossy());
-            let verdict = if said.verdict == Verdict::Added { "added" } else { "removed" };
-            let time = |time: Option<f64>| time.map_or(String::new(), |time| time.to_string());
-            let cells = [
-                quoted(&path.unwrap_or_default()),
-                quoted(&said.label),
-                verdict.to_owned(),
-                time(said.span.map(|span| span.0)),
-                time(said.span.map(|span| span.1)),
-                quoted(&said.note),
-            ];
-            text += &cells.join(",");
-            text.push('\n');
+        let videos: BTreeSet<i64> = said.iter().map(|correction| correction.said.video).collect();
+        let paths = shared.store.first_paths(&videos.into_iter().collect::<Vec<_>>()).await?;
+        for NewCorrection { video, label, verdict, span, note, .. } in
+            said.into_iter().map(|correction| correction.said)
+        {
+            let path = paths.iter().find(|(of, _)| *of == video).map(|(_, path)| path.to_string_lossy().into_owned());
+            let verdict = if verdict == Verdict::Added { "added" } else { "removed" }.to_owned();
+            let [start, end] = [span.map(|span| span.0), span.map(|span| span.1)]
+                .map(|time| time.map_or(String::new(), |time| time.to_string()));
+            rows.push([path.unwrap_or_default(), label, verdict, start, end, note]);
         }
     }
+    let wrong = |error: String| Refused(StatusCode::INTERNAL_SERVER_ERROR, error);
+    rows.iter().try_for_each(|row| table.write_record(row)).map_err(|error| wrong(error.to_string()))?;
+    let text = table.into_inner().map_err(|error| wrong(error.to_string()))?;
     let headers = [
         (CONTENT_TYPE, "text/csv; charset=utf-8"),
         (CONTENT_DISPOSITION, "attachment; filename=\"corrections.csv\""),
         (CACHE_CONTROL, "no-store"),
     ];
     Ok((headers, text).into_response())
-}
-
-/// A cell of a CSV file.
-fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }

@@ -60,9 +60,9 @@ pub(super) async fn thumbnail(
 
 /// Where a content lies, within the library even when every link is followed.
 async fn place(shared: &Shared, video: i64) -> Result<PathBuf, Refused> {
-    let details = shared.store.details(video).await?;
+    let places = shared.store.places(video).await?;
     let mut refusal = Refused(StatusCode::NOT_FOUND, "the file is no longer where it was".to_owned());
-    for place in details.places.iter().filter(|place| !place.is_gone) {
+    for place in places.iter().filter(|place| !place.is_gone) {
         match within(&place.root, &place.path).await {
             Ok(Some(path)) => return Ok(path),
             Ok(None) => {

@@ -120,7 +120,7 @@ async function showFile(video, words) {
   const mine = ++wanted;
   const file = await ask(`/api/files/${video}`);
   if (mine !== wanted) return;
-  const place = file.places.find((place) => !place.is_gone) ?? file.places[0];
+  const place = file.places.find((place) => !place.gone) ?? file.places[0];
   const isStill = !file.media?.duration;
   const player = isStill
     ? element("img", { class: "still", src: `/media/${video}`, alt: name(place.path) })
@@ -139,7 +139,7 @@ async function showFile(video, words) {
   parts.push(...said(file, player));
   parts.push(
     element("h2", {}, "File"),
-    ...file.places.map((place) => element("p", { class: "facts" }, place.path, place.is_gone ? " (no longer there)" : "")),
+    ...file.places.map((place) => element("p", { class: "facts" }, place.path, place.gone ? " (no longer there)" : "")),
     element("p", { class: "facts" },
       file.media ? `${file.media.codec}, ${file.media.width}×${file.media.height}, ${clock(file.media.duration)}` : "not opened yet"),
   );
@@ -165,7 +165,7 @@ function play(player, span) {
 }
 
 function timeline(file, scores, player) {
-  const heading = element("h2", {}, scores.name);
+  const heading = element("h2", {}, scores.model);
   if (!["tagged", "no_tag"].includes(scores.state)) {
     const reason = [scores.state.replace("_", " "), scores.kind, scores.reason].filter(Boolean).join(": ");
     return [heading, element("p", { class: scores.state === "failed" ? "note" : "facts" }, reason)];
@@ -186,7 +186,7 @@ function timeline(file, scores, player) {
     rows.append(element("span", { class: "label" }, tag.label, " ", element("span", { class: "soft" }, percent(tag.score))), track, remove);
   }
   const nothing = scores.tags.length ? null : element("p", { class: "facts" }, "none of the labels is sure enough");
-  const looked = `${many(scores.windows, "window")}, ${count(scores.scored_windows)} of them scored`;
+  const looked = `${many(scores.windows.length, "window")}, ${count(scores.windows.filter((one) => one.l.r !== undefined).length)} of them scored`;
   return [heading, nothing, rows, element("p", { class: "facts" }, scores.kind ? `${looked}; damaged: ${scores.reason}` : looked)].filter(Boolean);
 }
 

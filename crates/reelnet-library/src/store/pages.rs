@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
 
@@ -143,6 +144,26 @@ pub struct FileDetails {
     pub models: Vec<ModelScores>,
     /// What people said.
     pub corrections: Vec<Correction>,
+}
+
+impl FileDetails {
+    /// As `reelnet library show --json` prints it and the page asks for it.
+    pub fn to_json(&self) -> Value {
+        let place = |place: &Place| json!({ "path": place.path.to_string_lossy(), "gone": place.is_gone });
+        let media = self.media.as_ref().map(|(duration, codec, [width, height])| {
+            json!({ "duration": duration, "codec": codec, "width": width, "height": height })
+        });
+        let by = |by: &ModelScores| {
+            json!({
+                "model": by.model.shown(), "state": by.state, "kind": by.kind, "reason": by.reason, "attempts": by.attempts,
+                "windows": by.scores.as_ref().map(|scores| &scores.windows), "tags": by.tags,
+            })
+        };
+        json!({
+            "video": self.video, "hash": self.hash, "places": self.places.iter().map(place).collect::<Vec<_>>(), "media": media,
+            "models": self.models.iter().map(by).collect::<Vec<_>>(), "corrections": self.corrections,
+        })
+    }
 }
 
 /// A file by one model.

@@ -6,7 +6,6 @@ use reelnet_library::Store;
 use reelnet_library::query::Query;
 use reelnet_library::spans::Tag;
 use reelnet_library::store::{SearchWish, added_labels};
-use serde_json::json;
 
 use super::{clock, model, println_json, shown};
 use crate::args::{LabelsArgs, SearchArgs, ShowArgs};
@@ -70,24 +69,7 @@ pub(super) async fn show(store: &Store, args: &ShowArgs) -> anyhow::Result<Outco
     let path = args.file.canonicalize().or_else(|_| std::path::absolute(&args.file))?;
     let file = store.details(store.find_file(&path).await?).await?;
     if args.json {
-        let models: Vec<_> = file
-            .models
-            .iter()
-            .map(|by| {
-                json!({
-                    "model": by.model.shown(), "state": by.state, "kind": by.kind, "reason": by.reason, "attempts": by.attempts,
-                    "windows": by.scores.as_ref().map(|scores| &scores.windows), "tags": by.tags,
-                })
-            })
-            .collect();
-        let places: Vec<_> = file
-            .places
-            .iter()
-            .map(|place| json!({ "path": place.path.to_string_lossy(), "gone": place.is_gone }))
-            .collect();
-        println_json(&json!({
-            "hash": file.hash, "places": places, "media": file.media, "models": models, "corrections": file.corrections,
-        }))?;
+        println_json(&file.to_json())?;
         return Ok(Outcome::Done);
     }
     let mut out = stdout().lock();

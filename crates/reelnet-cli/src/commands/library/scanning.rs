@@ -12,7 +12,7 @@ use super::canonical;
 use crate::args::{AddArgs, RulesArgs, ScanArgs};
 use crate::exit::Outcome;
 use crate::interrupt;
-use crate::output::{Progress, say};
+use crate::output::{Progress, counted, say};
 
 pub(super) async fn add(store: &Store, args: &AddArgs) -> anyhow::Result<Outcome> {
     let mut roots = Vec::new();
@@ -116,10 +116,8 @@ pub(super) fn tell(report: &ScanReport) {
         (report.gone, "paths gone"),
         (report.skipped, "left out by their endings"),
     ];
-    let parts: Vec<String> =
-        counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-    let parts = if report.is_unchanged() { vec!["nothing has changed".to_owned()] } else { parts };
-    say(format_args!("{} files in {} folders: {}", report.files, report.folders, parts.join(", ")));
+    let parts = if report.is_unchanged() { "nothing has changed".to_owned() } else { counted(&counts) };
+    say(format_args!("{} files in {} folders: {parts}", report.files, report.folders));
 }
 
 pub(super) fn println_json(value: &impl serde::Serialize) -> anyhow::Result<()> {

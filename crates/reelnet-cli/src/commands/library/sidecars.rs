@@ -14,7 +14,7 @@ use super::{canonical, model, shown};
 use crate::args::{SidecarFormatArg, SidecarsArgs};
 use crate::exit::Outcome;
 use crate::interrupt;
-use crate::output::say;
+use crate::output::{counted, say};
 
 pub(super) async fn sidecars(store: &Store, args: &SidecarsArgs) -> anyhow::Result<Outcome> {
     let options = options(store, args).await?;
@@ -107,9 +107,8 @@ fn sum_up(report: &SidecarReport, writing: Writing) {
         (report.failed, "failed"),
         (report.nothing, "files without tags"),
     ];
-    let parts: Vec<String> =
-        counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-    let parts = if parts.is_empty() { "no files".to_owned() } else { parts.join(", ") };
+    let parts = counted(&counts);
+    let parts = if parts.is_empty() { "no files".to_owned() } else { parts };
     say(format_args!("sidecars: {parts}"));
     if report.not_scored > 0 {
         say(format_args!("{} files are not scored yet: of their sidecars nothing is taken away", report.not_scored));

@@ -25,7 +25,7 @@ use crate::commands::bundles;
 use crate::exit::Outcome;
 use crate::interrupt;
 use crate::opening;
-use crate::output::{Progress, say};
+use crate::output::{Progress, counted, say};
 use crate::workers::{count, share_cores};
 
 pub(super) async fn work(store: &Store, args: &LibraryWorkArgs) -> anyhow::Result<Outcome> {
@@ -227,9 +227,8 @@ fn end(args: &LibraryWorkArgs, ready: &Ready, report: &WorkReport) -> anyhow::Re
         (report.left, "wait for a folder that is not there"),
         (report.lost, "done by somebody else meanwhile"),
     ];
-    let parts: Vec<String> =
-        counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-    let parts = if parts.is_empty() { "nothing to do: nothing was decoded".to_owned() } else { parts.join(", ") };
+    let parts = counted(&counts);
+    let parts = if parts.is_empty() { "nothing to do: nothing was decoded".to_owned() } else { parts };
     let speed = if report.video_seconds > 0.0 {
         format!("; {:.1} hours of video an hour", report.video_seconds / seconds)
     } else {

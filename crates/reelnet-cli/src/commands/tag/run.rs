@@ -16,7 +16,7 @@ use crate::commands::files::{Found, find};
 use crate::exit::Outcome;
 use crate::interrupt;
 use crate::opening;
-use crate::output::{Progress, say};
+use crate::output::{Progress, counted, say};
 use crate::workers::{count, each_in_order, share_cores};
 
 pub(crate) fn tag(args: &TagArgs) -> anyhow::Result<Outcome> {
@@ -129,8 +129,6 @@ impl Tally {
             (self.failed, "failed"),
             (skipped, "left out by their endings"),
         ];
-        let parts: Vec<String> =
-            counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-        say(format_args!("{} in {:.1} s", parts.join(", "), elapsed.as_secs_f64()));
+        say(format_args!("{} in {:.1} s", counted(&counts), elapsed.as_secs_f64()));
     }
 }

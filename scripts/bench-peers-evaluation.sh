@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures `reelnet eval` beside PyTorch with torchcodec, and `reelnet metrics` on 20,000 videos x 30 views x 400 classes, and writes
 # benches/results/<date>-<cpu>/evaluation.{json,md}.
-#   scripts/bench-evaluation.sh [options of benches/evaluation/run.py, such as --cases metrics --rounds 1]
+#   scripts/bench-peers-evaluation.sh [options of benches/evaluation/run.py, such as --cases metrics --rounds 1]
 # Videos are those of the loader's benchmark, which scripts/bench-peers-loader.sh makes; the peers come from PyPI into its virtual
 # environment in $REELNET_CACHE.
 set -euo pipefail
