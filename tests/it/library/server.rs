@@ -96,7 +96,8 @@ impl Server {
     fn restart(&mut self) {
         signal(&self.process.id().to_string(), "INT");
         self.process.wait().expect("it ends");
-        sleep(Duration::from_secs(2));
+        // Longer than a worker tries by itself (3 s) and looks whether it is to go on (1 s).
+        sleep(Duration::from_secs(6));
         self.process = serve(&self.bin, self.folder.path(), self.port);
         self.wait();
     }

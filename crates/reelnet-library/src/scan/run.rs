@@ -1,6 +1,6 @@
 //! A scan: walks on a thread of their own, hashes on some more, rows written folder by folder.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fs;
 use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt as _;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use reelnet_clips::CancelToken;
 use tokio::sync::mpsc;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::plan::{FoundFile, FoundFolder, plan};
 use super::report::{ScanReport, Trouble};
@@ -109,7 +109,8 @@ async fn scan_root(
     // ---- Folders as they come ----
     let before = report.files;
     let mut seen = BTreeSet::new();
-    let mut hashing = JoinSet::new();
+    // Written in the order of their names, whichever is hashed first: where a content lies twice, it is known by the first place.
+    let mut hashing = VecDeque::new();
     while let Some(folder) = folders.recv().await {
         report.folders += 1;
         report.files += folder.files.len() as u64;
@@ -122,7 +123,8 @@ async fn scan_root(
                 write_next(store, root, &mut hashing, report).await?;
             }
             let row = known.get(&folder.path).copied();
-            hashing.spawn(look(store.clone(), root.path.clone(), folder, row, options.identity));
+            let looking = look(store.clone(), root.path.clone(), folder, row, options.identity);
+            hashing.push_back(tokio::spawn(looking));
         }
         progress(report);
     }
@@ -211,11 +213,11 @@ fn hashed(mut folder: FoundFolder, place: &Path, planned: super::plan::Plan, ide
 async fn write_next(
     store: &Store,
     root: &Root,
-    hashing: &mut JoinSet<Result<Looked, LibraryError>>,
+    hashing: &mut VecDeque<JoinHandle<Result<Looked, LibraryError>>>,
     report: &mut ScanReport,
 ) -> Result<(), LibraryError> {
-    let Some(looked) = hashing.join_next().await else { return Ok(()) };
-    let looked = looked.map_err(|error| LibraryError::Wish(format!("hashing broke off: {error}")))??;
+    let Some(looking) = hashing.pop_front() else { return Ok(()) };
+    let looked = looking.await.map_err(|error| LibraryError::Wish(format!("hashing broke off: {error}")))??;
     report.hashed += looked.hashed;
     report.troubles.extend(looked.troubles);
     // The digest comes with the last part: a scan that is killed in between reads the folder again.

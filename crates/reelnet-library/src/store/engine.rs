@@ -68,11 +68,20 @@ impl Engine {
         }
         let pool = AnyPoolOptions::new()
             .max_connections(connections)
-            .acquire_timeout(Duration::from_secs(30))
+            .acquire_timeout(self.silence())
             .after_connect(move |connection, _| Box::pin(async move { self.prepare(connection).await }))
             .connect_with(options)
             .await?;
         Ok(pool)
+    }
+
+    /// How long a pool tries by itself, and tells nobody. A server that is away is told of soon; in a file somebody else may be writing
+    /// for a while.
+    fn silence(self) -> Duration {
+        match self {
+            Self::Sqlite => Duration::from_secs(30),
+            Self::Postgres => Duration::from_secs(3),
+        }
     }
 
     async fn prepare(self, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
