@@ -109,10 +109,9 @@ std::unique_ptr<ReelnetFusedPlan> build(const ReelnetFused &fused, const float *
     const Wanted wanted = [&](const std::string &name) {
         // The kernel of smaller tiles is slower, and chosen for some numbers of threads only: their results would differ.
         if (winograd) return name.find("wino_4x3") != std::string::npos;
-        // Of oneDNN 2.6, found by random problems (docs/decisions/0027-engine.md): matrix products take other channels' gates, over three
-        // axes and in groups; sums of windows that reach into padding are lost, and, now and then, gates.
-        const auto has = [&](const char *part) { return name.find(part) != std::string::npos; };
-        return !(fused.is_gated && has("gemm")) && !((fused.accumulates || fused.is_gated) && has("brgconv:"));
+        // Found by random problems (docs/decisions/0027-engine.md): matrix products of oneDNN 2.6 take other channels' gates, over three
+        // axes and in groups.
+        return !(fused.is_gated && name.find("gemm") != std::string::npos);
     };
     const auto chosen =
         forward(dnnl::prop_kind::forward_inference, algorithm, d, geometry_of(conv), conv.has_bias != 0, attr, wanted);
