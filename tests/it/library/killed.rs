@@ -8,7 +8,7 @@ use reelnet_tests::command::signal;
 
 use super::made::{exported, fill, json, library, prepare, status, work};
 
-const FILES: usize = 240;
+const FILES: usize = 320;
 const KILLS: u64 = 20;
 /// So many windows that work goes on through all kills.
 const INTERVAL: &str = "0.1";
@@ -30,7 +30,7 @@ fn twenty_kills_change_nothing() {
         // SplitMix64's step: the moments are random, and the same in every run.
         seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let moment = Duration::from_millis(20 + (mixed >> 32) % 700);
+        let moment = Duration::from_millis(20 + (mixed >> 32) % 500);
         // Scanning too, so that kills come there as well.
         let words = library(&["run", "--model", "model", "--interval", INTERVAL, "--jobs", "2"]);
         let mut child = sandbox.command(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
@@ -46,17 +46,20 @@ fn twenty_kills_change_nothing() {
         assert!(doctor.stdout.contains("integrity of the database: ok"), "{}", doctor.stdout);
     }
     assert!(early < KILLS / 2, "{early} of {KILLS} runs had ended before they were to be killed");
-    assert!(
-        status(&sandbox, "library.db")["models"][0]["counts"]["waiting"].as_u64() > Some(0),
-        "kills came while there was work"
-    );
+    // While there are files that nobody has tried, no file is tried a third time, and so none fails for having been killed thrice.
+    let waiting = status(&sandbox, "library.db")["models"][0]["counts"]["waiting"].as_u64().expect("a count");
+    assert!(waiting > 2 * KILLS, "{waiting} files were left after the kills; more work is needed for so many");
     // The killed workers' files come back at once: this is the same machine, and they are dead.
     let last = library(&["run", "--model", "model", "--interval", INTERVAL, "--json"]);
     let last = json(&sandbox.run(last).expect_code(0));
     assert!(last["decoded"].as_u64() < Some(FILES as u64), "something was kept of what killed workers did: {last}");
     let found = status(&sandbox, "library.db");
     assert_eq!(found["files"], FILES, "no file is lost: {found}");
-    assert_eq!(exported(&sandbox, "library.db"), whole, "after {last}");
+    let after = exported(&sandbox, "library.db");
+    assert_eq!(after.len(), FILES);
+    for (found, expected) in after.iter().zip(&whole) {
+        assert_eq!(found, expected, "after {last}");
+    }
     let counts = &found["models"][0]["counts"];
     assert_eq!(counts["tagged"].as_u64().unwrap_or(0) + counts["no_tag"].as_u64().unwrap_or(0), FILES as u64);
 }
