@@ -14,8 +14,9 @@ step cargo doc --workspace --no-deps --locked --quiet
 export PROPTEST_RNG_SEED="${PROPTEST_RNG_SEED:-20261124}"
 # Benches are run once, as tests. All failures are told, not the first one alone.
 step cargo test --workspace --locked --quiet --no-fail-fast
-# The same answers from kernels and engines for smaller processors. The whole workspace is named, so that nothing is compiled anew.
-DNNL_MAX_CPU_ISA=AVX2 step cargo test --workspace --locked --quiet \
+# The same answers from kernels and engines for smaller processors. The whole workspace with its programs is named: of less, other
+# packages would be shared with build scripts, and burn compiled anew.
+DNNL_MAX_CPU_ISA=AVX2 step cargo test --workspace --locked --quiet --bins \
   --test conv --test features --test fused --test onednn --test engine
 # The same answers without oneDNN, from burn's own operations.
 step cargo test --workspace --no-default-features --locked --quiet \
