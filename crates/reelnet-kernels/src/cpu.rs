@@ -26,6 +26,18 @@ pub struct Work {
     pub packings: u64,
 }
 
+impl Work {
+    /// What was done after `earlier`.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            convolutions: self.convolutions - earlier.convolutions,
+            reorders: self.reorders - earlier.reorders,
+            packings: self.packings - earlier.packings,
+        }
+    }
+}
+
 /// The library, or nothing where this build leaves convolutions to burn.
 pub fn onednn() -> Option<OneDnn> {
     #[cfg(onednn)]

@@ -18,13 +18,7 @@ fn turn() -> MutexGuard<'static, ()> {
 fn work_of<T>(body: impl FnOnce() -> T) -> (T, Work) {
     let before = cpu::work();
     let result = body();
-    let after = cpu::work();
-    let done = Work {
-        convolutions: after.convolutions - before.convolutions,
-        reorders: after.reorders - before.reorders,
-        packings: after.packings - before.packings,
-    };
-    (result, done)
+    (result, cpu::work().since(before))
 }
 
 fn random<const D: usize>(dims: [usize; D], device: &Device) -> Tensor<D> {

@@ -58,6 +58,9 @@ pub(crate) struct ForwardBenchArgs {
     /// What computes [default: the engine, and burn where there is none]
     #[arg(long, value_enum)]
     pub(crate) backend: Option<BackendArg>,
+    /// Also time the engine's operations one by one: what each computes, its kernel, and how much of the machine's peak it reaches
+    #[arg(long)]
+    pub(crate) profile: bool,
     /// The safetensors file to write, with `logits`, [B,classes]
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,

@@ -11,7 +11,10 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::turns::{Patience, Turns, take_turns};
-use crate::engine::{Bytes, Engine, EngineError, EngineSpec, Precision, Ranges};
+use crate::engine::{Bytes, Engine, EngineError, EngineSpec, OperationTime, Precision, Ranges};
+
+/// Rounds that operations are timed in.
+const PROFILED: usize = 5;
 
 /// What computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -57,6 +60,8 @@ pub struct ForwardCase {
     pub threads: NonZero<usize>,
     /// What has to compute. Without a wish it is an engine, and burn where there is none.
     pub backend: Option<Backend>,
+    /// Whether an engine's operations are timed, too, one by one.
+    pub profile: bool,
 }
 
 /// What was measured.
@@ -72,6 +77,8 @@ pub struct ForwardBench {
     pub logits: Vec<f32>,
     /// Multiply-accumulates of a turn.
     pub macs: u64,
+    /// What an engine's operations take, in the order in which they run, if that was asked for.
+    pub operations: Vec<OperationTime>,
 }
 
 /// A pass that cannot be measured.
@@ -83,6 +90,9 @@ pub enum ForwardError {
     /// There is no engine, and nothing else will do.
     #[error("there is no engine for this network here: {0}")]
     Engine(#[from] EngineError),
+    /// Burn computes, and its operations are not timed.
+    #[error("only an engine's operations can be timed, and burn computes: {0}")]
+    Profile(String),
     /// Burn was asked for numbers that only engines have.
     #[error("burn computes in f32, and {0:?} was asked for; leave out the backend, and an engine computes")]
     Numbers(Numbers),
@@ -120,8 +130,10 @@ pub fn bench_forward(
                     logits.extend_from_slice(engine.run_normalised(&values));
                     Ok::<_, ForwardError>(())
                 })?;
-                let made = |turns| ForwardBench { turns, backend: Backend::Engine, engine_error: None, logits, macs };
-                return Ok(turns.map(made));
+                let Some(turns) = turns else { return Ok(None) };
+                let operations = if case.profile { engine.profile(PROFILED) } else { Vec::new() };
+                let backend = Backend::Engine;
+                return Ok(Some(ForwardBench { turns, backend, engine_error, logits, macs, operations }));
             }
             Err(error) if case.backend.is_none() && case.numbers == Numbers::F32 => {
                 engine_error = Some(error.to_string());
@@ -131,6 +143,9 @@ pub fn bench_forward(
     }
 
     // ---- By burn ----
+    if case.profile {
+        return Err(ForwardError::Profile(engine_error.unwrap_or_else(|| "it was asked to".to_owned())));
+    }
     if case.numbers != Numbers::F32 {
         return Err(ForwardError::Numbers(case.numbers));
     }
@@ -142,7 +157,8 @@ pub fn bench_forward(
         logits = found.convert::<f32>().try_to_vec().expect("the data was just converted to f32");
         Ok::<_, ForwardError>(())
     })?;
-    Ok(turns.map(|turns| ForwardBench { turns, backend: Backend::Burn, engine_error, logits, macs }))
+    let (backend, operations) = (Backend::Burn, Vec::new());
+    Ok(turns.map(|turns| ForwardBench { turns, backend, engine_error, logits, macs, operations }))
 }
 
 /// The network with every branch taking part: fresh residual branches end in a batch norm whose γ is 0, and what is multiplied
@@ -208,7 +224,7 @@ mod tests {
     fn measured(backend: Option<Backend>, numbers: Numbers) -> Result<Option<ForwardBench>, ForwardError> {
         let count: usize = SHAPE.iter().product::<usize>() * 3;
         let clips: Vec<f32> = (0..count).map(|index| (index as f32 * 0.37).sin()).collect();
-        let case = ForwardCase { shape: SHAPE, numbers, threads: NonZero::<usize>::MIN, backend };
+        let case = ForwardCase { shape: SHAPE, numbers, threads: NonZero::<usize>::MIN, backend, profile: false };
         bench_forward(&network(), &case, &clips, &Patience { seconds: 0.0, cancel: CancelToken::new() })
     }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Instant;
 
 use reelnet_clips::CancelToken;
+use reelnet_kernels::cpu;
 use serde::Serialize;
 
 /// Turns before the first one that counts: weights are packed in them, and memory is touched for the first time.
@@ -29,14 +30,25 @@ pub struct Turns {
     pub median_seconds: f64,
     /// How many were taken.
     pub turns: usize,
+    /// Convolutions of the last turn that oneDNN ran.
+    pub convolutions: u64,
+    /// Activations that were copied into another layout for them, or back.
+    pub reorders: u64,
 }
 
 impl Turns {
     /// `None` of no times.
-    pub fn of(mut seconds: Vec<f64>) -> Option<Self> {
+    fn of(mut seconds: Vec<f64>, work: cpu::Work) -> Option<Self> {
         seconds.sort_by(f64::total_cmp);
         let best_seconds = *seconds.first()?;
-        Some(Self { best_seconds, median_seconds: seconds[seconds.len() / 2], turns: seconds.len() })
+        let (median_seconds, turns) = (seconds[seconds.len() / 2], seconds.len());
+        Some(Self {
+            best_seconds,
+            median_seconds,
+            turns,
+            convolutions: work.convolutions,
+            reorders: work.reorders,
+        })
     }
 }
 
@@ -47,6 +59,7 @@ impl Turns {
 pub fn take_turns<E>(patience: &Patience, mut turn: impl FnMut() -> Result<(), E>) -> Result<Option<Turns>, E> {
     let mut seconds = Vec::new();
     let mut begin = Instant::now();
+    let mut work = cpu::Work::default();
     for number in 0.. {
         if patience.cancel.is_cancelled() {
             return Ok(None);
@@ -57,13 +70,15 @@ pub fn take_turns<E>(patience: &Patience, mut turn: impl FnMut() -> Result<(), E
         if seconds.len() >= AT_LEAST && begin.elapsed().as_secs_f64() >= patience.seconds {
             break;
         }
+        let before = cpu::work();
         let began = Instant::now();
         turn()?;
         if number >= WARM_UP {
             seconds.push(began.elapsed().as_secs_f64());
         }
+        work = cpu::work().since(before);
     }
-    Ok(Turns::of(seconds))
+    Ok(Turns::of(seconds, work))
 }
 
 /// The most memory that this process has had, in bytes, where the system tells: Linux's high-water mark.
@@ -108,8 +123,10 @@ mod tests {
 
     #[test]
     fn best_and_median() {
-        assert_eq!(Turns::of(vec![]), None);
-        let turns = Turns::of(vec![3.0, 1.0, 9.0]).expect("three times");
+        let work = cpu::Work { convolutions: 7, reorders: 2, packings: 0 };
+        assert_eq!(Turns::of(vec![], work), None);
+        let turns = Turns::of(vec![3.0, 1.0, 9.0], work).expect("three times");
         assert_eq!((turns.best_seconds, turns.median_seconds, turns.turns), (1.0, 3.0, 3));
+        assert_eq!((turns.convolutions, turns.reorders), (7, 2));
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn bench_forward(args: &ForwardBenchArgs) -> anyhow::Result<Outcome> 
         BackendArg::Engine => Backend::Engine,
         BackendArg::Burn => Backend::Burn,
     });
-    let case = ForwardCase { shape: work.shape, numbers, threads: work.threads, backend };
+    let case = ForwardCase { shape: work.shape, numbers, threads: work.threads, backend, profile: args.profile };
     let patience = Patience { seconds: args.work.seconds, cancel };
     let Some(found) = bench::bench_forward(&work.network, &case, &work.clips, &patience)? else {
         return Ok(Outcome::Interrupted);
@@ -41,6 +41,7 @@ pub(crate) fn bench_forward(args: &ForwardBenchArgs) -> anyhow::Result<Outcome> 
         Backend::Burn => "burn",
     };
     let kind = (args.precision.name(), numbers.kind());
-    Measured::new("forward", &work, kind, backend, (found.turns, found.macs)).print(args.work.json)?;
+    let measured = Measured::new("forward", &work, kind, backend, (found.turns, found.macs));
+    measured.with_operations(found.operations).print(args.work.json)?;
     Ok(Outcome::Done)
 }

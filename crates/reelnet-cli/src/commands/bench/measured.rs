@@ -2,6 +2,7 @@
 
 use std::io::{Write, stdout};
 
+use reelnet_infer::engine::OperationTime;
 use reelnet_infer::bench::{Turns, peak_memory};
 use reelnet_kernels::fused::Number;
 use reelnet_kernels::peak::{Peak, peak};
@@ -32,6 +33,8 @@ pub(super) struct Measured {
     share_of_peak: Option<f64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     losses: Vec<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    operations: Vec<OperationTime>,
 }
 
 impl Measured {
@@ -64,7 +67,12 @@ impl Measured {
             peak_instructions: machine.map(|machine| machine.instructions),
             share_of_peak: peak_gflops.map(|peak| gflops / peak),
             losses: Vec::new(),
+            operations: Vec::new(),
         }
+    }
+
+    pub(super) fn with_operations(self, operations: Vec<OperationTime>) -> Self {
+        Self { operations, ..self }
     }
 
     pub(super) fn with_losses(self, losses: Vec<f64>) -> Self {
@@ -94,9 +102,33 @@ impl Measured {
             ("memory", self.peak_bytes.map_or_else(unknown, |bytes| format!("{:.0} MB at most", bytes as f64 / 1e6))),
             ("arithmetic", format!("{gflops:.1} GFLOP/s")),
             ("machine's peak", peak),
+            ("oneDNN", format!("{} convolutions, {} reorders a turn", turns.convolutions, turns.reorders)),
         ];
         for (what, words) in rows {
             writeln!(stdout, "{what:16}{words}")?;
+        }
+        self.print_operations(&mut stdout)
+    }
+
+    /// The slowest first.
+    fn print_operations(&self, out: &mut impl Write) -> anyhow::Result<()> {
+        let all: f64 = self.operations.iter().map(|operation| operation.best_seconds).sum();
+        let mut operations: Vec<&OperationTime> = self.operations.iter().collect();
+        operations.sort_by(|one, other| other.best_seconds.total_cmp(&one.best_seconds));
+        if !operations.is_empty() {
+            writeln!(out, "\n{:>9}  {:>7}  {:>7}  operation and kernel", "ms", "of all", "of peak")?;
+        }
+        for operation in operations {
+            let OperationTime { operation, kernel, chunks, macs, best_seconds } = operation;
+            let gflops = 2.0 * *macs as f64 / best_seconds / 1e9;
+            let of_peak = match self.peak_gflops {
+                Some(peak) if *macs > 0 => format!("{:.0} %", 100.0 * gflops / peak),
+                _ => String::new(),
+            };
+            let (milliseconds, share) = (best_seconds * 1e3, 100.0 * best_seconds / all);
+            let times = if *chunks == 1 { String::new() } else { format!("{chunks} times ") };
+            let kernel = if kernel.is_empty() { String::new() } else { format!(", by {kernel}") };
+            writeln!(out, "{milliseconds:9.3}  {share:5.1} %  {of_peak:>7}  {times}{operation}{kernel}")?;
         }
         Ok(())
     }
