@@ -10,7 +10,7 @@ use crate::session::Session;
 use crate::stamp::FileStamp;
 use crate::still::Still;
 use crate::watch::Watch;
-use crate::{ClipError, ClipErrorKind, Limits, Timeline, VideoInfo, animation, geometry};
+use crate::{ClipError, ClipErrorKind, Limits, Timeline, VideoInfo, animation, geometry, hollow};
 
 /// The frames of a file and the times at which they are shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,7 +115,8 @@ impl Scan {
         if is_image_container(source.container()) {
             return Self::of_still(&mut source, stamp, limits, watch);
         }
-        let mut packets = Packets::read(&mut source, limits, watch)?;
+        let mut header = HeaderOnly::open(&source, media, watch)?;
+        let mut packets = Packets::read(header.as_mut().map_or(&mut source, |header| &mut header.0), limits, watch)?;
         let facts = source.facts().clone();
         let records = std::mem::take(&mut packets.records);
         let frames = FrameIndex::build(records, facts.clock.ticks_per_frame());
@@ -130,7 +131,11 @@ impl Scan {
         let timeline = facts.clock.timeline(&frames);
         let info = describe(&facts, source.container(), &packets, &frames, &timeline, limits)?;
         let index = MediaIndex::new(info, facts.clock, frames, stamp);
-        let session = Session::after_scan(source, limits, index.frames.reordered())?;
+        let reordered = index.frames.reordered();
+        let session = match header {
+            Some(_) => Session::at_start(source, limits, reordered)?,
+            None => Session::after_scan(source, limits, reordered)?,
+        };
         Ok(Self { index, facts, session: Some(session), album: None })
     }
 
@@ -196,6 +201,23 @@ impl Scan {
     fn with(self, known: MediaIndex) -> Result<Self, ClipErrorKind> {
         let is_same = self.index.info == known.info && self.index.frames == known.frames;
         if is_same { Ok(Self { index: known, ..self }) } else { Err(ClipErrorKind::Changed) }
+    }
+}
+
+/// A second source of a file, of which only the header is read: its packets have their times and sizes, and zeros in them.
+struct HeaderOnly(Source);
+
+impl HeaderOnly {
+    /// If the file allows it, and every byte costs a request.
+    fn open(source: &Source, media: &Media, watch: &Watch) -> Result<Option<Self>, ClipErrorKind> {
+        if !hollow::is_told_by_headers(&source.facts().codec) {
+            return Ok(None);
+        }
+        let Some((reader, hollow)) = media.open_hollow()? else { return Ok(None) };
+        // A parser would look for key pictures in the packets.
+        let source = Source::open_unparsed(Box::new(reader), watch)?;
+        hollow.begin();
+        Ok(Some(Self(source)))
     }
 }
 

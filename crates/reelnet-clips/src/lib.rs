@@ -30,6 +30,7 @@ mod folder;
 mod gate;
 mod geometry;
 mod harvest;
+mod hollow;
 mod index;
 mod info;
 pub mod isolate;

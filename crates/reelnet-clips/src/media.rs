@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::folder::{self, Folder};
+use crate::hollow::Hollow;
 use crate::ranges::{Blocks, RangeReader};
 use crate::stamp::FileStamp;
 use crate::{ClipErrorKind, RangeSettings, RangeSource, gate};
@@ -44,6 +45,7 @@ enum Origin {
     Path,
     Bytes(Arc<[u8]>),
     Reader(Arc<Opener>),
+    Ranged(Arc<Blocks>),
 }
 
 impl Media {
@@ -75,10 +77,10 @@ impl Media {
 
     /// Something of which every part costs a request, such as an object of a store. Blocks of it are kept for whoever opens it again.
     ///
-    /// A read that blocks is let go when its time is up or the work is cancelled; see [`RangeSettings`].
+    /// A read that blocks is let go when its time is up or the work is cancelled; see [`RangeSettings`]. The index of an MP4 with H.264 or
+    /// H.265 is made of its header alone; of other files, and of MP4s in fragments, every byte is read for it.
     pub fn ranged(name: impl Into<PathBuf>, source: impl RangeSource, settings: RangeSettings) -> Self {
-        let blocks = Arc::new(Blocks::new(source, settings));
-        Self::reader(name, move || Ok(RangeReader::new(&blocks)))
+        Self::new(name, Origin::Ranged(Arc::new(Blocks::new(source, settings))))
     }
 
     /// How many numbers of a folder of images make a second: 25 if nobody says. Files know their own rate, and ignore this.
@@ -118,6 +120,12 @@ impl Media {
         Ok((Box::new(file), Some(stamp)))
     }
 
+    /// A reader that can leave out what an index does not need, where every byte costs a request and the file is one that allows it.
+    pub(crate) fn open_hollow(&self) -> Result<Option<(RangeReader, Arc<Hollow>)>, ClipErrorKind> {
+        let Origin::Ranged(blocks) = &self.origin else { return Ok(None) };
+        RangeReader::hollow(blocks).map_err(|error| gate::from_io(&error))
+    }
+
     /// A reader of the same bytes as before.
     pub(crate) fn open_again(&self, stamp: Option<&FileStamp>) -> Result<Box<dyn Reading>, ClipErrorKind> {
         match &self.origin {
@@ -127,18 +135,21 @@ impl Media {
             }
             Origin::Bytes(bytes) if bytes.is_empty() => Err(ClipErrorKind::Empty),
             Origin::Bytes(bytes) => Ok(Box::new(io::Cursor::new(Arc::clone(bytes)))),
-            Origin::Reader(opener) => {
-                let opened = opener().and_then(|mut reader| {
-                    let length = reader.seek(io::SeekFrom::End(0))?;
-                    reader.rewind()?;
-                    Ok((reader, length))
-                });
-                match opened.map_err(|error| gate::from_io(&error))? {
-                    (_, 0) => Err(ClipErrorKind::Empty),
-                    (reader, _) => Ok(reader),
-                }
-            }
+            Origin::Reader(opener) => not_empty(opener()),
+            Origin::Ranged(blocks) => not_empty(Ok(Box::new(RangeReader::new(blocks)))),
         }
+    }
+}
+
+fn not_empty(reader: io::Result<Box<dyn Reading>>) -> Result<Box<dyn Reading>, ClipErrorKind> {
+    let opened = reader.and_then(|mut reader| {
+        let length = reader.seek(io::SeekFrom::End(0))?;
+        reader.rewind()?;
+        Ok((reader, length))
+    });
+    match opened.map_err(|error| gate::from_io(&error))? {
+        (_, 0) => Err(ClipErrorKind::Empty),
+        (reader, _) => Ok(reader),
     }
 }
 
@@ -148,6 +159,7 @@ impl fmt::Debug for Media {
             Origin::Path => "path".to_string(),
             Origin::Bytes(bytes) => format!("{} bytes", bytes.len()),
             Origin::Reader(_) => "reader".to_string(),
+            Origin::Ranged(_) => "ranges".to_string(),
         };
         formatter
             .debug_struct("Media")

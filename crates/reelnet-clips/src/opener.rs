@@ -1,11 +1,11 @@
 //! The ways of opening a file, behind one door: for programs that let their users choose.
 
-use std::path::Path;
 use std::time::Duration;
 
 use crate::isolate::{Crew, IsolatedDecoder};
 use crate::{
-    ClipError, Decoder, FrameGeometry, FramePlan, IndexCache, Limits, Salvage, Soundness, Timeline, VideoInfo,
+    ClipError, ClipErrorKind, Decoder, FrameGeometry, FramePlan, IndexCache, Limits, Media, Salvage, Soundness,
+    Timeline, VideoInfo,
 };
 
 /// How files are opened. To be shared between threads.
@@ -21,15 +21,21 @@ pub enum Opener {
 }
 
 impl Opener {
-    /// Opens a file.
+    /// Opens a file, or anything else that is no file in this process only.
     ///
     /// # Errors
-    /// Those of [`Decoder::open`], and of workers [`ClipErrorKind::Crashed`](crate::ClipErrorKind::Crashed).
-    pub fn open(&self, path: &Path, limits: &Limits) -> Result<AnyDecoder<'_>, ClipError> {
+    /// Those of [`Decoder::open`], of workers [`ClipErrorKind::Crashed`], and [`ClipErrorKind::Refused`] for a medium that a worker cannot
+    /// open, because it has no path.
+    pub fn open(&self, media: impl Into<Media>, limits: &Limits) -> Result<AnyDecoder<'_>, ClipError> {
+        let media = media.into();
         Ok(match self {
-            Self::Plain => AnyDecoder::Here(Box::new(Decoder::open(path, limits)?)),
-            Self::Cached(cache) => AnyDecoder::Here(Box::new(cache.decoder(path, limits)?)),
-            Self::Isolated(crew) => AnyDecoder::Isolated(Box::new(crew.open(path, limits)?)),
+            Self::Plain => AnyDecoder::Here(Box::new(Decoder::open(media, limits)?)),
+            Self::Cached(cache) => AnyDecoder::Here(Box::new(cache.decoder(media, limits)?)),
+            Self::Isolated(crew) => {
+                let reason = "worker processes open files of disks, and this is none".to_owned();
+                let refused = || ClipError::new(media.name(), ClipErrorKind::Refused { reason });
+                AnyDecoder::Isolated(Box::new(crew.open(media.as_path().ok_or_else(refused)?, limits)?))
+            }
         })
     }
 }

@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::CancelToken;
+use crate::hollow::Hollow;
 
 /// How often who waits looks whether the work was cancelled.
 const TICK: Duration = Duration::from_millis(50);
@@ -207,11 +208,20 @@ pub(crate) struct RangeReader {
     blocks: Arc<Blocks>,
     position: u64,
     current: Option<(u64, Arc<[u8]>)>,
+    hollow: Option<Arc<Hollow>>,
 }
 
 impl RangeReader {
     pub(crate) fn new(blocks: &Arc<Blocks>) -> Self {
-        Self { blocks: Arc::clone(blocks), position: 0, current: None }
+        Self { blocks: Arc::clone(blocks), position: 0, current: None, hollow: None }
+    }
+
+    /// One that can leave out what an index does not need, if the source is such a file.
+    pub(crate) fn hollow(blocks: &Arc<Blocks>) -> io::Result<Option<(Self, Arc<Hollow>)>> {
+        let mut reader = Self::new(blocks);
+        let hollow = Hollow::find(&mut reader, blocks.size)?;
+        reader.position = 0;
+        Ok(hollow.map(|hollow| (Self { hollow: Some(Arc::clone(&hollow)), ..reader }, hollow)))
     }
 }
 
@@ -219,6 +229,13 @@ impl Read for RangeReader {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
         if self.position >= self.blocks.size || target.is_empty() {
             return Ok(0);
+        }
+        let zeros = self.hollow.as_ref().map_or(0, |hollow| hollow.zeros_from(self.position));
+        if zeros > 0 {
+            let count = usize::try_from(zeros).unwrap_or(usize::MAX).min(target.len());
+            target[..count].fill(0);
+            self.position += count as u64;
+            return Ok(count);
         }
         let block = self.position / self.blocks.settings.block_bytes;
         let bytes = match &self.current {

@@ -1,11 +1,10 @@
 //! One file: decoded in one pass, a part of it at a time, and scored window by window.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::time::Duration;
 
 use half::f16;
-use reelnet_clips::{Clip, ClipError, ClipErrorKind, FramePlan, Limits, Opener};
+use reelnet_clips::{Clip, ClipError, ClipErrorKind, FramePlan, Limits, Media, Opener};
 use reelnet_infer::{Classifier, ScoreError};
 use thiserror::Error;
 
@@ -57,8 +56,8 @@ pub enum AnalysisError {
 
 impl Analyst {
     /// Scores a file. A panic is a failure of that file.
-    pub fn job_end(&self, path: &Path) -> JobEnd {
-        match catch_unwind(AssertUnwindSafe(|| self.analyse(path))) {
+    pub fn job_end(&self, media: &Media) -> JobEnd {
+        match catch_unwind(AssertUnwindSafe(|| self.analyse(media))) {
             Ok(Ok(Analysed { scores, media, damage })) => {
                 let damage = damage.map(|error| (error.kind.name().to_owned(), error.kind.to_string()));
                 JobEnd::Scored { scores, media, damage }
@@ -83,9 +82,10 @@ impl Analyst {
     ///
     /// # Errors
     /// If nothing of it can be decoded, or the model cannot score what was.
-    pub fn analyse(&self, path: &Path) -> Result<Analysed, AnalysisError> {
+    pub fn analyse(&self, media: &Media) -> Result<Analysed, AnalysisError> {
+        let path = media.name();
         let manifest = &self.classifier.bundle().manifest;
-        let mut decoder = self.opener.open(path, &self.limits)?;
+        let mut decoder = self.opener.open(media, &self.limits)?;
         let info = decoder.info().clone();
         let mut damage = info.damage().map(|kind| ClipError { path: path.to_owned(), kind });
         let planned = slots(decoder.timeline(), &manifest.clip_spec(), &self.windows);

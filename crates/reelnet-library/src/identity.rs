@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 
 use xxhash_rust::xxh3::Xxh3;
@@ -39,9 +40,40 @@ pub fn hash(path: &Path, identity: Identity) -> io::Result<(String, u64)> {
     Ok((hash_of(&mut file, bytes, identity)?, bytes))
 }
 
+/// The parts of a content of so many bytes that its hash is made of, in their order.
+pub(crate) fn parts(bytes: u64, identity: Identity) -> Vec<Range<u64>> {
+    if identity == Identity::Whole || bytes <= 3 * BLOCK {
+        return std::iter::once(0..bytes).collect();
+    }
+    [0, bytes / 2 - BLOCK / 2, bytes - BLOCK].map(|start| start..start + BLOCK).to_vec()
+}
+
+/// A hash that is being made, of the parts one after the other.
+pub(crate) struct ContentHash {
+    hash: Xxh3,
+    identity: Identity,
+}
+
+impl ContentHash {
+    pub(crate) fn new(bytes: u64, identity: Identity) -> Self {
+        let mut hash = Xxh3::new();
+        hash.update(&bytes.to_le_bytes());
+        Self { hash, identity }
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
+    }
+
+    /// As the store has it.
+    pub(crate) fn text(&self) -> String {
+        let letter = if self.identity == Identity::Whole { 'w' } else { 'b' };
+        format!("{letter}{:032x}", self.hash.digest128())
+    }
+}
+
 fn hash_of(file: &mut (impl Read + Seek), bytes: u64, identity: Identity) -> io::Result<String> {
-    let mut hash = Xxh3::new();
-    hash.update(&bytes.to_le_bytes());
+    let mut hash = ContentHash::new(bytes, identity);
     let mut buffer = vec![0; usize::try_from(BLOCK).unwrap_or(1 << 16)];
     let mut take = |file: &mut dyn Read| -> io::Result<()> {
         loop {
@@ -53,16 +85,11 @@ fn hash_of(file: &mut (impl Read + Seek), bytes: u64, identity: Identity) -> io:
             }
         }
     };
-    if identity == Identity::Whole || bytes <= 3 * BLOCK {
-        take(file)?;
-    } else {
-        for start in [0, bytes / 2 - BLOCK / 2, bytes - BLOCK] {
-            file.seek(SeekFrom::Start(start))?;
-            take(&mut (&mut *file).take(BLOCK))?;
-        }
+    for part in parts(bytes, identity) {
+        file.seek(SeekFrom::Start(part.start))?;
+        take(&mut (&mut *file).take(part.end - part.start))?;
     }
-    let letter = if identity == Identity::Whole { 'w' } else { 'b' };
-    Ok(format!("{letter}{:032x}", hash.digest128()))
+    Ok(hash.text())
 }
 
 #[cfg(test)]

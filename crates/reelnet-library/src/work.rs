@@ -4,7 +4,6 @@
 //! does not write in time belongs to somebody else. While the database is away it waits, and keeps what it has.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,9 +14,10 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::analysis::Analyst;
+use crate::objects::Failure;
+use crate::places::{Opened, State, open, state_of};
 use crate::process::Owner;
-use crate::scan::nanoseconds;
-use crate::store::{JobEnd, JobResult, Lease, LeaseWish, ModelRow, Place, Queue};
+use crate::store::{JobEnd, JobResult, Lease, LeaseWish, MayPass, ModelRow, Place, Queue};
 use crate::{LibraryError, Store};
 
 /// Results that are written in one transaction at most.
@@ -64,6 +64,8 @@ pub enum WorkEvent<'event> {
         end: &'event JobEnd,
         /// Which attempt it was.
         attempt: i64,
+        /// Of an object of a store: what of it was read.
+        ranges: Option<Ranges>,
     },
     /// So many files are left in this part of the library.
     Left(u64),
@@ -73,6 +75,15 @@ pub enum WorkEvent<'event> {
     Paused,
     /// Goes on.
     Resumed,
+}
+
+/// How much of something was read by ranges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ranges {
+    /// Bytes that were asked for; blocks that were dropped and asked for again count twice.
+    pub read: u64,
+    /// Bytes that there are.
+    pub size: u64,
 }
 
 /// What a worker did.
@@ -98,6 +109,8 @@ pub struct WorkReport {
     pub windows: u64,
     /// Files whose folder is not there: they wait.
     pub left: u64,
+    /// Of objects of stores that were opened, all together.
+    pub ranges: Ranges,
 }
 
 /// Works until nothing is left, the time is over, or somebody ends it.
@@ -146,6 +159,7 @@ struct Done {
     place: Option<Place>,
     result: JobResult,
     was_opened: bool,
+    ranges: Option<Ranges>,
 }
 
 struct Worker<'work> {
@@ -290,10 +304,13 @@ impl Worker<'_> {
         let results: Vec<JobResult> = batch.iter().map(|done| done.result.clone()).collect();
         let written = patiently(store, options, tell, || store.write_results(model, labels, &results)).await?;
         self.report.lost += written.lost;
-        for Done { lease, path, result, was_opened, .. } in batch {
+        for Done { lease, path, result, was_opened, ranges, .. } in batch {
             self.running.remove(&lease.job);
             self.count(&result.end, was_opened);
-            tell(WorkEvent::Finished { path: &path, end: &result.end, attempt: lease.attempt });
+            let Ranges { read, size } = ranges.unwrap_or_default();
+            self.report.ranges.read += read;
+            self.report.ranges.size += size;
+            tell(WorkEvent::Finished { path: &path, end: &result.end, attempt: lease.attempt, ranges });
         }
         Ok(())
     }
@@ -318,9 +335,27 @@ impl Worker<'_> {
 /// Scores the first of a file's places that is there and unchanged.
 fn attempt(analyst: &Analyst, lease: Lease) -> Done {
     let began = Instant::now();
+    let changed = || JobEnd::Skipped {
+        kind: "changed".to_owned(),
+        reason: "has changed since it was scanned; the next scan looks at it again".to_owned(),
+    };
     let mut place = lease.places.iter().find(|place| !place.is_gone && state_of(place) == State::AsScanned).cloned();
+    let mut ranges = None;
     let end = if let Some(place) = &place {
-        analyst.job_end(&place.path)
+        match open(place, &analyst.limits) {
+            Ok(Opened { media, ranges: None }) => analyst.job_end(&media),
+            Ok(Opened { media, ranges: Some(counted) }) => {
+                let end = analyst.job_end(&media);
+                ranges = Some(Ranges { read: counted.bytes(), size: place.bytes.unsigned_abs() });
+                // What a decoder takes for damage may be the network, or another object.
+                match (counted.failure(), end) {
+                    (Some(Failure::Changed), _) => changed(),
+                    (Some(failure), JobEnd::Scored { .. } | JobEnd::Failed { .. }) => unreadable(&failure),
+                    (_, end) => end,
+                }
+            }
+            Err(failure) => unreadable(&failure),
+        }
     } else {
         place = lease.places.iter().find(|place| !place.is_gone).cloned();
         match place.as_mut().map(|place| (state_of(place), place)) {
@@ -329,10 +364,7 @@ fn attempt(analyst: &Analyst, lease: Lease) -> Done {
                 JobEnd::Released { seconds: 0.0 }
             }
             Some((State::RootGone, _)) | None => JobEnd::Released { seconds: REST },
-            Some((State::AsScanned | State::Changed, _)) => JobEnd::Skipped {
-                kind: "changed".to_owned(),
-                reason: "has changed since it was scanned; the next scan looks at it again".to_owned(),
-            },
+            Some((State::AsScanned | State::Changed, _)) => changed(),
         }
     };
     let was_opened = !matches!(end, JobEnd::Skipped { .. } | JobEnd::Released { .. });
@@ -344,27 +376,10 @@ fn attempt(analyst: &Analyst, lease: Lease) -> Done {
         end,
         work_seconds: began.elapsed().as_secs_f64(),
     };
-    Done { lease, path, place, result, was_opened }
+    Done { lease, path, place, result, was_opened, ranges }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    AsScanned,
-    Changed,
-    Gone,
-    RootGone,
-}
-
-fn state_of(place: &Place) -> State {
-    match fs::metadata(&place.path) {
-        Ok(metadata) => {
-            let is_same = metadata.len() == place.bytes.unsigned_abs()
-                && nanoseconds(metadata.modified().ok()) == place.modified_ns;
-            if is_same { State::AsScanned } else { State::Changed }
-        }
-        Err(_) if fs::read_dir(&place.root).map_or(true, |mut entries| entries.next().is_none()) => State::RootGone,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => State::Gone,
-        // The decoder says why in its own words.
-        Err(_) => State::AsScanned,
-    }
+/// An object that its store did not give, or not all of it.
+fn unreadable(failure: &Failure) -> JobEnd {
+    JobEnd::Failed { kind: "unreadable".to_owned(), reason: failure.to_string(), may_pass: MayPass::Yes }
 }

@@ -4,6 +4,7 @@ mod hostile;
 mod incremental;
 mod killed;
 mod made;
+mod objects;
 mod server;
 mod sidecars;
 mod watched;

@@ -62,7 +62,7 @@ pub(crate) enum LibraryCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct AddArgs {
-    /// Folders
+    /// Folders, or addresses in object stores, such as `s3://bucket/films`; also `gs://`, `az://`, and `http://` for servers that list their files
     #[arg(required = true, value_name = "DIR")]
     pub(crate) folders: Vec<PathBuf>,
     /// Only add them; look later

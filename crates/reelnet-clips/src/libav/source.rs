@@ -34,6 +34,13 @@ pub(crate) struct Source {
     watch: Watch,
 }
 
+/// Whether packets are looked into while they are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Parsing {
+    Usual,
+    Left,
+}
+
 /// Why no further packet could be read.
 #[derive(Debug)]
 pub(crate) enum ReadFailure {
@@ -44,10 +51,15 @@ pub(crate) enum ReadFailure {
 
 impl Source {
     pub(crate) fn open(reader: Box<dyn Reading>, watch: &Watch) -> Result<Self, ClipErrorKind> {
-        watch.time(Activity::Read, || Self::open_untimed(reader, watch))
+        watch.time(Activity::Read, || Self::open_untimed(reader, watch, Parsing::Usual))
     }
 
-    fn open_untimed(mut reader: Box<dyn Reading>, watch: &Watch) -> Result<Self, ClipErrorKind> {
+    /// One whose packets are what the container says of them, without a look at what is in them.
+    pub(crate) fn open_unparsed(reader: Box<dyn Reading>, watch: &Watch) -> Result<Self, ClipErrorKind> {
+        watch.time(Activity::Read, || Self::open_untimed(reader, watch, Parsing::Left))
+    }
+
+    fn open_untimed(mut reader: Box<dyn Reading>, watch: &Watch, parsing: Parsing) -> Result<Self, ClipErrorKind> {
         super::initialise();
         let _ = log::take_complaints();
         let failed = |error: ffmpeg::Error| {
@@ -68,6 +80,9 @@ impl Source {
             // Without this FFmpeg decodes a dozen frames, to guess what this container states or the index shows: frame
             // rates and the depth of reordering. That is a third of the time of a short clip. In microseconds.
             options.set("analyzeduration", "1");
+        }
+        if parsing == Parsing::Left {
+            options.set("fflags", "noparse");
         }
         let interrupt = watch.clone();
         let mut input =

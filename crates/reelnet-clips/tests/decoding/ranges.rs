@@ -158,3 +158,42 @@ fn who_waits_for_ever_is_let_go() {
     assert!(MediaIndex::open(server.media(&settings), &limits).is_err());
     assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
 }
+
+#[test]
+fn an_mp4_is_indexed_from_its_header() {
+    let folder = folder();
+    let codecs = [
+        ("a.mp4", format!("{LARGE} -qp 1")),
+        ("fast.mp4", format!("{LARGE} -qp 1 -movflags +faststart")),
+        ("a.mov", format!("{LARGE} -qp 1")),
+    ];
+    for (name, words) in codecs {
+        let path = video(folder.path(), name, 400, &words);
+        let (server, limits) = (Server::of(&path), Limits::default());
+        let settings = RangeSettings { block_bytes: 16 << 10, ..RangeSettings::default() };
+        let media = server.media(&settings);
+        let index = MediaIndex::open(&media, &limits).expect("a sound video");
+        let (asked, size) = (server.asked(), server.size());
+        assert!(size > 2 << 20 && asked < size / 4, "{name}: {asked} of {size} bytes");
+        let of_file = MediaIndex::open(&path, &limits).expect("a sound video");
+        assert_eq!((&index.info, index.timeline()), (&of_file.info, of_file.timeline()), "{name}");
+        let mut decoder = Decoder::open(&media, &limits).expect("a sound video");
+        let clips = decoder.clips(&[plan([7, 200, 255])], &native()).expect("frames decode");
+        assert_eq!(numbers(&clips[0]), [7, 200, 255], "{name}");
+        assert!(server.asked() < size / 2, "{name}: {} of {size} bytes", server.asked());
+    }
+}
+
+#[test]
+fn an_mp4_that_is_cut_short_is_the_same_by_ranges() {
+    let folder = folder();
+    let path = video(folder.path(), "fast.mp4", 400, &format!("{LARGE} -qp 1 -movflags +faststart"));
+    let whole = fs::read(&path).expect("the file was made");
+    let cut = folder.path().join("cut.mp4");
+    fs::write(&cut, &whole[..whole.len() * 2 / 3]).expect("a file");
+    let limits = Limits::default();
+    let index = MediaIndex::open(Server::of(&cut).media(&RangeSettings::default()), &limits).expect("most of a video");
+    let of_file = MediaIndex::open(&cut, &limits).expect("most of a video");
+    assert!(index.frames() < 400);
+    assert_eq!(index.info, of_file.info);
+}

@@ -42,13 +42,7 @@ impl Turns {
         seconds.sort_by(f64::total_cmp);
         let best_seconds = *seconds.first()?;
         let (median_seconds, turns) = (seconds[seconds.len() / 2], seconds.len());
-        Some(Self {
-            best_seconds,
-            median_seconds,
-            turns,
-            convolutions: work.convolutions,
-            reorders: work.reorders,
-        })
+        Some(Self { best_seconds, median_seconds, turns, convolutions: work.convolutions, reorders: work.reorders })
     }
 }
 

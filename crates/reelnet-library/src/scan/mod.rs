@@ -4,6 +4,7 @@
 //! costs no row of the database. Only files whose size or time changed are opened, and hashed. A folder that is not there, is empty
 //! where it was full, or cannot be read is no proof that its files are gone.
 
+mod ground;
 mod plan;
 mod report;
 mod run;
@@ -12,5 +13,5 @@ mod walk;
 pub use plan::{FoundFile, FoundFolder, Plan, plan};
 pub use report::{ScanReport, Trouble};
 pub use run::{EmptyRoots, ScanOptions, scan};
-pub(crate) use walk::nanoseconds;
+pub(crate) use walk::{IGNORE_FILE, KEEP_OUT, globs, nanoseconds};
 pub use walk::{Rules, Walk, walk};

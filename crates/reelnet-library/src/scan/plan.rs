@@ -15,6 +15,8 @@ pub struct FoundFile {
     pub bytes: i64,
     /// When it was last written, in nanoseconds since 1970.
     pub modified_ns: i64,
+    /// Of an object of a store: its `ETag`, if it has one.
+    pub version: String,
 }
 
 /// A folder as a walk sees it.
@@ -55,6 +57,7 @@ impl FoundFolder {
             hash.update(&[0]);
             hash.update(&file.bytes.to_le_bytes());
             hash.update(&file.modified_ns.to_le_bytes());
+            hash.update(file.version.as_bytes());
             sum = sum.wrapping_add(hash.digest128());
         }
         let mut hash = Xxh3::new();
@@ -70,7 +73,9 @@ pub fn plan(found: &FoundFolder, known: &FolderFiles) -> Plan {
     for file in &found.files {
         names.insert(file.name.as_str());
         match known.get(&file.name) {
-            Some(row) if row.bytes == file.bytes && row.modified_ns == file.modified_ns => {
+            Some(row)
+                if (row.bytes, row.modified_ns, &row.version) == (file.bytes, file.modified_ns, &file.version) =>
+            {
                 if row.is_gone {
                     plan.changes.push(Change::Back(row.clone()));
                 } else {
@@ -106,7 +111,7 @@ mod tests {
     use super::*;
 
     fn file(name: &str, bytes: i64, modified_ns: i64) -> FoundFile {
-        FoundFile { name: name.to_owned(), bytes, modified_ns }
+        FoundFile { name: name.to_owned(), bytes, modified_ns, version: String::new() }
     }
 
     fn folder(files: &[FoundFile]) -> FoundFolder {
@@ -133,18 +138,24 @@ mod tests {
 
     #[test]
     fn only_what_changed_is_hashed() {
-        let row = |id, bytes, is_gone| PathRow { id, video_id: id, bytes, modified_ns: 5, is_gone };
+        let row =
+            |id, bytes, is_gone| PathRow { id, video_id: id, bytes, modified_ns: 5, version: String::new(), is_gone };
         let known = FolderFiles::from([
             ("same".to_owned(), row(1, 10, false)),
             ("edited".to_owned(), row(2, 10, false)),
             ("deleted".to_owned(), row(3, 10, false)),
             ("gone before".to_owned(), row(4, 10, true)),
             ("back".to_owned(), row(5, 10, true)),
+            ("replaced".to_owned(), PathRow { version: "old".to_owned(), ..row(6, 10, false) }),
         ]);
-        let files = [file("same", 10, 5), file("edited", 11, 5), file("back", 10, 5), file("new", 1, 1)];
+        let replaced = FoundFile { version: "new".to_owned(), ..file("replaced", 10, 5) };
+        let files = [file("same", 10, 5), file("edited", 11, 5), file("back", 10, 5), file("new", 1, 1), replaced];
         let planned = plan(&folder(&files), &known);
         assert_eq!(planned.same, 1);
-        assert_eq!(planned.hash.iter().map(|file| file.name.as_str()).collect::<Vec<_>>(), ["edited", "new"]);
+        assert_eq!(
+            planned.hash.iter().map(|file| file.name.as_str()).collect::<Vec<_>>(),
+            ["edited", "new", "replaced"]
+        );
         assert_eq!(planned.changes, [Change::Back(row(5, 10, true)), Change::Gone(row(3, 10, false))]);
         let unread = FoundFolder { unread: vec!["deleted".to_owned()], ..folder(&files) };
         assert_eq!(plan(&unread, &known).changes.len(), 1);

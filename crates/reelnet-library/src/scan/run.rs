@@ -1,9 +1,7 @@
 //! A scan: walks on a thread of their own, hashes on some more, rows written folder by folder.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::fs;
 use std::ops::ControlFlow;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,10 +9,11 @@ use reelnet_clips::CancelToken;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::plan::{FoundFile, FoundFolder, plan};
+use super::ground::Ground;
+use super::plan::{FoundFile, FoundFolder, Plan, plan};
 use super::report::{ScanReport, Trouble};
-use super::walk::{Rules, Walk, walk};
-use crate::identity::{self, Identity};
+use super::walk::{Rules, Walk};
+use crate::identity::Identity;
 use crate::store::{Change, FolderRow, Root};
 use crate::{LibraryError, Store, names};
 
@@ -87,17 +86,20 @@ async fn scan_root(
     report: &mut ScanReport,
     progress: &mut impl FnMut(&ScanReport),
 ) -> Result<(), LibraryError> {
-    let Some(mount) = mount_of(&root.path) else {
-        let reason = "is not there; nothing of it is taken for deleted".to_owned();
-        report.troubles.push(Trouble { path: root.path.clone(), reason });
-        return Ok(());
+    let ground = match Ground::of(&root.path) {
+        Ok(ground) => ground,
+        Err(reason) => {
+            report.troubles.push(Trouble { path: root.path.clone(), reason });
+            return Ok(());
+        }
     };
     let known = Arc::new(store.folders(root.id).await?);
     let (sender, mut folders) = mpsc::channel::<FoundFolder>(WAITING_FOLDERS);
     let walking = {
         let (path, rules, cancel) = (root.path.clone(), options.rules.clone(), options.cancel.clone());
+        let ground = ground.clone();
         spawn_blocking(move || {
-            walk(&path, &rules, |folder| {
+            ground.walk(&path, &rules, &cancel, |folder| {
                 if cancel.is_cancelled() || sender.blocking_send(folder).is_err() {
                     return ControlFlow::Break(());
                 }
@@ -123,7 +125,7 @@ async fn scan_root(
                 write_next(store, root, &mut hashing, report).await?;
             }
             let row = known.get(&folder.path).copied();
-            let looking = look(store.clone(), root.path.clone(), folder, row, options.identity);
+            let looking = look(store.clone(), ground.clone(), root.path.clone(), folder, row, options.identity);
             hashing.push_back(tokio::spawn(looking));
         }
         progress(report);
@@ -142,27 +144,17 @@ async fn scan_root(
     // ---- Folders that did not come ----
     report.skipped += walked.skipped;
     let is_empty = report.files == before && root.present > 0;
-    let doubt = if mount_of(&root.path) != Some(mount) {
-        Some("was unmounted while it was scanned; nothing of it is taken for deleted")
-    } else if is_empty && options.empty_roots == EmptyRoots::Unmounted {
-        Some("is empty, and was not before: if its disk is mounted and all files are deleted, scan with --empty-roots")
-    } else {
-        None
-    };
+    let is_unread = walked.unread.iter().any(String::is_empty);
+    let is_doubtful = is_empty && !is_unread && options.empty_roots == EmptyRoots::Unmounted;
+    let doubt = ground.doubt(&root.path).or(if is_doubtful { Some(ground.doubt_if_empty()) } else { None });
     if let Some(reason) = doubt {
         report.troubles.push(Trouble { path: root.path.clone(), reason: reason.to_owned() });
-    } else {
+    } else if !is_unread {
         leave_missing(store, root, &known, (&seen, &walked), report).await?;
         store.set_scanned(root.id).await?;
     }
     report.troubles.extend(walked.troubles);
     Ok(())
-}
-
-/// The device and number of a folder, if it is there.
-fn mount_of(path: &Path) -> Option<(u64, u64)> {
-    let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_dir)?;
-    Some((metadata.dev(), metadata.ino()))
 }
 
 /// A folder with the hashes of its new files.
@@ -175,6 +167,7 @@ struct Looked {
 
 async fn look(
     store: Store,
+    ground: Ground,
     root: PathBuf,
     folder: FoundFolder,
     row: Option<FolderRow>,
@@ -187,19 +180,21 @@ async fn look(
     let planned = plan(&folder, &known);
     let place = root.join(names::to_name(&folder.path));
     let broke = |error| LibraryError::Wish(format!("hashing broke off: {error}"));
-    spawn_blocking(move || hashed(folder, &place, planned, identity)).await.map_err(broke)
+    spawn_blocking(move || hashed(&ground, folder, &place, planned, identity)).await.map_err(broke)
 }
 
-fn hashed(mut folder: FoundFolder, place: &Path, planned: super::plan::Plan, identity: Identity) -> Looked {
+fn hashed(ground: &Ground, mut folder: FoundFolder, place: &Path, planned: Plan, identity: Identity) -> Looked {
     let (mut changes, mut troubles, mut count) = (planned.changes, Vec::new(), 0);
-    for FoundFile { name, bytes, modified_ns } in planned.hash {
-        let path = place.join(names::to_name(&name));
-        match identity::hash(&path, identity) {
+    for file in planned.hash {
+        let path = place.join(names::to_name(&file.name));
+        let hashed = ground.hash(&path, &file, identity);
+        let FoundFile { name, bytes, modified_ns, version } = file;
+        match hashed {
             Ok((hash, now)) => {
                 count += 1;
                 // It is still being written: the next scan has to look again.
                 folder.is_partial |= now != bytes.unsigned_abs();
-                changes.push(Change::Put { name, hash, bytes, modified_ns });
+                changes.push(Change::Put { name, hash, bytes, modified_ns, version });
             }
             Err(error) => {
                 folder.unread.push(name);

@@ -14,9 +14,9 @@ use super::report::Trouble;
 use crate::{LibraryError, names};
 
 /// Files that keep a folder, and all below it, out of the library.
-const KEEP_OUT: [&str; 2] = [".nomedia", ".novideo"];
+pub(crate) const KEEP_OUT: [&str; 2] = [".nomedia", ".novideo"];
 /// What lies in a folder and is left out, in the syntax of `.gitignore`.
-const IGNORE_FILE: &str = ".reelignore";
+pub(crate) const IGNORE_FILE: &str = ".reelignore";
 
 /// Which files belong to the library, beside what lies in the folders themselves says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,6 +115,7 @@ fn found(entry: &DirEntry, metadata: &Metadata) -> FoundFile {
         name: names::to_text(entry.file_name()),
         bytes: i64::try_from(metadata.len()).unwrap_or(i64::MAX),
         modified_ns: nanoseconds(metadata.modified().ok()),
+        version: String::new(),
     }
 }
 
@@ -131,7 +132,7 @@ fn is_kept_out(entry: &DirEntry) -> bool {
     entry.file_type().is_some_and(|kind| kind.is_dir()) && KEEP_OUT.iter().any(|name| entry.path().join(name).exists())
 }
 
-fn globs(root: &Path, rules: &Rules) -> Result<Override, LibraryError> {
+pub(crate) fn globs(root: &Path, rules: &Rules) -> Result<Override, LibraryError> {
     let wrong = |pattern: &str, error: &ignore::Error| LibraryError::Glob {
         pattern: pattern.to_owned(),
         detail: error.to_string(),

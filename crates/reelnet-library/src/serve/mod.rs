@@ -6,6 +6,7 @@
 mod answers;
 mod guard;
 mod media;
+mod objects;
 mod server;
 mod thumbnails;
 

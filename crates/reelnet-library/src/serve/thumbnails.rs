@@ -1,13 +1,12 @@
 //! Small pictures, made when they are asked for and kept for a while.
 
 use std::collections::{HashMap, VecDeque};
-use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Bytes;
 use jpeg_encoder::{ColorType, Encoder};
-use reelnet_clips::{ClipSpec, Crop, Decoder, Filter, FrameGeometry, Limits, PastEnd, Resize, plan};
+use reelnet_clips::{ClipSpec, Crop, Decoder, Filter, FrameGeometry, Limits, Media, PastEnd, Resize, plan};
 use tokio::sync::Semaphore;
 
 /// Shorter side, in pixels.
@@ -43,15 +42,20 @@ impl Default for Thumbnails {
 }
 
 impl Thumbnails {
+    /// How long making one may take.
+    pub(super) fn limits() -> Limits {
+        Limits { deadline: DEADLINE, ..Limits::default() }
+    }
+
     /// The picture at a time, as a JPEG.
-    pub(super) async fn of(&self, video: i64, path: PathBuf, at: Option<f64>) -> Result<Bytes, String> {
+    pub(super) async fn of(&self, video: i64, media: Media, at: Option<f64>) -> Result<Bytes, String> {
         #[expect(clippy::cast_possible_truncation, reason = "a time; the cast is bounded")]
         let key = (video, at.map(|at| (at * 10.0) as i64));
         if let Some(picture) = self.kept().pictures.get(&key) {
             return Ok(picture.clone());
         }
         let _permit = self.making.acquire().await.map_err(|error| error.to_string())?;
-        let made = tokio::task::spawn_blocking(move || picture(&path, at)).await;
+        let made = tokio::task::spawn_blocking(move || picture(&media, at)).await;
         let picture = Bytes::from(made.map_err(|_| "reelnet itself failed on it".to_owned())??);
         self.kept().keep(key, picture.clone());
         Ok(picture)
@@ -78,10 +82,9 @@ impl Kept {
     }
 }
 
-fn picture(path: &Path, at: Option<f64>) -> Result<Vec<u8>, String> {
+fn picture(media: &Media, at: Option<f64>) -> Result<Vec<u8>, String> {
     let told = |error: reelnet_clips::ClipError| error.kind.to_string();
-    let limits = Limits { deadline: DEADLINE, ..Limits::default() };
-    let mut decoder = Decoder::open(path, &limits).map_err(told)?;
+    let mut decoder = Decoder::open(media, &Thumbnails::limits()).map_err(told)?;
     let timeline = decoder.index().timeline();
     let seconds = at.unwrap_or(timeline.duration_seconds() / 3.0);
     let spec = ClipSpec { frames: 1, frame_step: 1, past_end: PastEnd::RepeatLast };

@@ -10,6 +10,7 @@ use reelnet_clips::CancelToken;
 use super::disk::{self, Existing, Trouble};
 use super::reconciling::Knowledge;
 use super::{Merged, Refusal, SidecarFormat, Wish, merge};
+use crate::objects::Address;
 use crate::store::{FileState, ModelRow, TextRecord};
 use crate::{LibraryError, Store};
 
@@ -126,6 +127,12 @@ pub async fn sidecars(
         .find(|folder| !folders.iter().any(|(_, root, below)| root.join(below).starts_with(folder)))
     {
         return Err(LibraryError::Wish(format!("`{}` is no folder of the library with files", folder.display())));
+    }
+    if let (None, Some((_, root, _))) = (&options.tree, folders.iter().find(|(_, root, _)| Address::is_meant(root))) {
+        return Err(LibraryError::Wish(format!(
+            "`{}` lies in an object store, and nothing is written there: name a folder for sidecars with --tree, or the folders of disks that are meant",
+            root.display()
+        )));
     }
     if options.tree.is_some() {
         check_names(folders.iter().map(|(_, root, _)| root.as_path()))?;

@@ -35,6 +35,8 @@ pub struct PathRow {
     pub bytes: i64,
     /// When it was last written, in nanoseconds since 1970.
     pub modified_ns: i64,
+    /// Of an object of a store: its `ETag`, if it has one.
+    pub version: String,
     /// Whether it was not there any more.
     pub is_gone: bool,
 }
@@ -55,6 +57,8 @@ pub enum Change {
         bytes: i64,
         /// When it was last written, in nanoseconds since 1970.
         modified_ns: i64,
+        /// Of an object of a store: its `ETag`, if it has one.
+        version: String,
     },
     /// A path that is no longer there.
     Gone(PathRow),
@@ -100,11 +104,12 @@ impl Store {
     /// # Errors
     /// If the database says no.
     pub async fn folder_files(&self, folder: i64) -> Result<FolderFiles, LibraryError> {
-        let rows =
-            sqlx::query("SELECT name, id, video_id, bytes, modified_ns, is_gone FROM paths WHERE folder_id = $1")
-                .bind(folder)
-                .fetch_all(&self.pool)
-                .await?;
+        let rows = sqlx::query(
+            "SELECT name, id, video_id, bytes, modified_ns, is_gone, version FROM paths WHERE folder_id = $1",
+        )
+        .bind(folder)
+        .fetch_all(&self.pool)
+        .await?;
         let file = |row: &sqlx::any::AnyRow| -> Result<(String, PathRow), LibraryError> {
             let path = PathRow {
                 id: row.try_get(1)?,
@@ -112,6 +117,7 @@ impl Store {
                 bytes: row.try_get(3)?,
                 modified_ns: row.try_get(4)?,
                 is_gone: row.try_get::<i64, _>(5)? != 0,
+                version: row.try_get(6)?,
             };
             Ok((row.try_get(0)?, path))
         };
@@ -141,9 +147,9 @@ impl Store {
         let (mut applied, mut touched) = (Applied::default(), BTreeSet::new());
         for change in changes {
             match change {
-                Change::Put { name, hash, bytes, modified_ns } => {
-                    let file = (name.as_str(), hash.as_str(), *bytes, *modified_ns);
-                    put(&mut transaction, folder, file, &mut applied, &mut touched).await?;
+                Change::Put { name, hash, bytes, modified_ns, version } => {
+                    let file = Put { name, hash, version, bytes: *bytes, modified_ns: *modified_ns };
+                    put(&mut transaction, folder, &file, &mut applied, &mut touched).await?;
                 }
                 Change::Gone(row) => {
                     set_gone(&mut transaction, row, 1).await?;
@@ -189,8 +195,8 @@ impl Store {
     /// Where a content lies, paths that are there first: ids of the paths, the root, and the path itself.
     pub(crate) async fn places(&self, video: i64) -> Result<Vec<Place>, LibraryError> {
         let rows = sqlx::query(
-            "SELECT p.id, r.path, f.path, p.name, p.is_gone, p.bytes, p.modified_ns FROM paths p JOIN folders f ON f.id = p.folder_id \
-             JOIN roots r ON r.id = f.root_id WHERE p.video_id = $1 ORDER BY p.is_gone, p.id",
+            "SELECT p.id, r.path, f.path, p.name, p.is_gone, p.bytes, p.modified_ns, p.version FROM paths p \
+             JOIN folders f ON f.id = p.folder_id JOIN roots r ON r.id = f.root_id WHERE p.video_id = $1 ORDER BY p.is_gone, p.id",
         )
         .bind(video)
         .fetch_all(&self.pool)
@@ -214,6 +220,8 @@ pub struct Place {
     pub bytes: i64,
     /// When it was last written, in nanoseconds since 1970.
     pub modified_ns: i64,
+    /// Of an object of a store: its `ETag`, if it has one.
+    pub version: String,
 }
 
 fn place(row: &sqlx::any::AnyRow) -> Result<Place, LibraryError> {
@@ -231,13 +239,23 @@ fn place(row: &sqlx::any::AnyRow) -> Result<Place, LibraryError> {
         is_gone: row.try_get::<i64, _>(4)? != 0,
         bytes: row.try_get(5)?,
         modified_ns: row.try_get(6)?,
+        version: row.try_get(7)?,
     })
+}
+
+/// A file as it was found.
+struct Put<'change> {
+    name: &'change str,
+    hash: &'change str,
+    version: &'change str,
+    bytes: i64,
+    modified_ns: i64,
 }
 
 async fn put(
     connection: &mut AnyConnection,
     folder: i64,
-    (name, hash, bytes, modified_ns): (&str, &str, i64, i64),
+    &Put { name, hash, version, bytes, modified_ns }: &Put<'_>,
     applied: &mut Applied,
     touched: &mut BTreeSet<i64>,
 ) -> Result<(), LibraryError> {
@@ -274,15 +292,16 @@ async fn put(
         None => applied.new_contents += 1,
     }
     sqlx::query(
-        "INSERT INTO paths (folder_id, name, video_id, bytes, modified_ns, is_gone) VALUES ($1, $2, $3, $4, $5, 0) \
+        "INSERT INTO paths (folder_id, name, video_id, bytes, modified_ns, version, is_gone) VALUES ($1, $2, $3, $4, $5, $6, 0) \
          ON CONFLICT (folder_id, name) DO UPDATE SET video_id = excluded.video_id, bytes = excluded.bytes, \
-         modified_ns = excluded.modified_ns, is_gone = 0",
+         modified_ns = excluded.modified_ns, version = excluded.version, is_gone = 0",
     )
     .bind(folder)
     .bind(name)
     .bind(video)
     .bind(bytes)
     .bind(modified_ns)
+    .bind(version)
     .execute(&mut *connection)
     .await?;
     touched.insert(video);

@@ -6,12 +6,16 @@ use super::engine::Engine;
 use crate::LibraryError;
 
 /// Each makes of the version before it the one of its place, from 1 on.
-const MIGRATIONS: [&str; 2] = [include_str!("../../migrations/0001.sql"), include_str!("../../migrations/0002.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../../migrations/0001.sql"),
+    include_str!("../../migrations/0002.sql"),
+    include_str!("../../migrations/0003.sql"),
+];
 
 /// The version that this program writes.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
-const _: () = assert!(MIGRATIONS.len() == 2, "a version a migration");
+const _: () = assert!(MIGRATIONS.len() == 3, "a version a migration");
 
 /// Brings a store to this program's version, or says that it is too new.
 pub(super) async fn migrate(engine: Engine, pool: &AnyPool) -> Result<(), LibraryError> {

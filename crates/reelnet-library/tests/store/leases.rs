@@ -143,7 +143,7 @@ fn a_newer_store_is_refused_in_one_line() {
         let error = Store::open(&place).await.expect_err("it is newer");
         assert_eq!(
             error.to_string(),
-            "the library has schema 99, and this reelnet knows schemas up to 2; use the newer reelnet"
+            "the library has schema 99, and this reelnet knows schemas up to 3; use the newer reelnet"
         );
         assert_eq!(Queue::default(), Queue::NewestFirst);
     });

@@ -57,7 +57,7 @@ pub(crate) fn hash(file: usize) -> String {
 
 pub(crate) fn put(name: &str, hash: &str, second: usize) -> Change {
     let modified_ns = i64::try_from(second).expect("a small number") * 1_000_000_000;
-    Change::Put { name: name.to_owned(), hash: hash.to_owned(), bytes: 1000, modified_ns }
+    Change::Put { name: name.to_owned(), hash: hash.to_owned(), bytes: 1000, modified_ns, version: String::new() }
 }
 
 impl Library {

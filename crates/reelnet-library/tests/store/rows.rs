@@ -62,6 +62,7 @@ fn folder(number: usize, files: usize) -> FoundFolder {
         name: format!("holiday {file:07}.mp4"),
         bytes: 1_000_000 + i64::try_from(file).unwrap_or(0),
         modified_ns: 1_700_000_000_000_000_000 + i64::try_from(file).unwrap_or(0) * 1_000_000_000,
+        version: String::new(),
     };
     FoundFolder {
         path: format!("{}/{number:05}", number % 97),
@@ -83,6 +84,7 @@ async fn fill(store: &Store, model: &ModelRow, files: usize) -> Result<(), Box<d
             ),
             bytes: file.bytes,
             modified_ns: file.modified_ns,
+            version: String::new(),
         };
         let changes: Vec<Change> = found.files.iter().map(put).collect();
         store.apply_folder(root.id, &found.path, Some(found.digest()), &changes).await?;

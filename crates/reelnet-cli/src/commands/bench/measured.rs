@@ -2,8 +2,8 @@
 
 use std::io::{Write, stdout};
 
-use reelnet_infer::engine::OperationTime;
 use reelnet_infer::bench::{Turns, peak_memory};
+use reelnet_infer::engine::OperationTime;
 use reelnet_kernels::fused::Number;
 use reelnet_kernels::peak::{Peak, peak};
 use serde::Serialize;

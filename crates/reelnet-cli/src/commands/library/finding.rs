@@ -7,7 +7,7 @@ use reelnet_library::query::Query;
 use reelnet_library::spans::Tag;
 use reelnet_library::store::{SearchWish, added_labels};
 
-use super::{clock, model, println_json, shown};
+use super::{clock, model, named, println_json, shown};
 use crate::args::{LabelsArgs, SearchArgs, ShowArgs};
 use crate::exit::Outcome;
 use crate::output::{Align, Columns, say};
@@ -65,9 +65,12 @@ fn times(tag: &Tag) -> String {
 }
 
 pub(super) async fn show(store: &Store, args: &ShowArgs) -> anyhow::Result<Outcome> {
-    // A file that is gone cannot be looked up.
-    let path = args.file.canonicalize().or_else(|_| std::path::absolute(&args.file))?;
-    let file = store.details(store.find_file(&path).await?).await?;
+    // As the library prints it, or as a person writes it.
+    let video = match store.find_file(&args.file).await {
+        Ok(video) => video,
+        Err(_) => store.find_file(&named(&args.file)?).await?,
+    };
+    let file = store.details(video).await?;
     if args.json {
         println_json(&file.to_json())?;
         return Ok(Outcome::Done);

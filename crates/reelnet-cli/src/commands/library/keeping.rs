@@ -5,7 +5,7 @@ use std::io::{Write as _, stdout};
 use reelnet_library::Store;
 use reelnet_library::store::{PageWish, Retried};
 
-use super::shown;
+use super::{named, shown};
 use crate::args::{FailuresArgs, ForgetArgs, RetryArgs};
 use crate::exit::Outcome;
 use crate::output::say;
@@ -45,11 +45,7 @@ pub(super) async fn forget(store: &Store, args: &ForgetArgs) -> anyhow::Result<O
         return Ok(Outcome::Done);
     }
     let forgotten = match &args.folder {
-        // One that is not mounted cannot be looked up.
-        Some(folder) => {
-            let folder = folder.canonicalize().or_else(|_| std::path::absolute(folder))?;
-            store.forget_root(&folder).await?
-        }
+        Some(folder) => store.forget_root(&named(folder)?).await?,
         None => store.forget_gone().await?,
     };
     say(format_args!("forgot {} paths and {} files with their scores", forgotten.paths, forgotten.files));

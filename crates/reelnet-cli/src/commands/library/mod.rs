@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use reelnet_library::Store;
+use reelnet_library::objects::Address;
 use reelnet_library::store::{ModelRow, Paused};
 
 use self::scanning::println_json;
@@ -88,9 +89,29 @@ fn place(named: Option<&str>) -> anyhow::Result<String> {
         .with_context(|| format!("`{}` is no UTF-8; name a store with --store", path.display()))
 }
 
-/// A folder or file as the library names it: absolute, without links in the folders that lead to it.
+/// A folder or file as the library names it: absolute, without links in the folders that lead to it; an address in its one form.
 fn canonical(path: &Path) -> anyhow::Result<PathBuf> {
+    if let Some(address) = address(path)? {
+        return Ok(address);
+    }
     path.canonicalize().with_context(|| format!("`{}`", path.display()))
+}
+
+/// The same of what may not be there any more, and cannot be looked up then.
+fn named(path: &Path) -> anyhow::Result<PathBuf> {
+    if let Some(address) = address(path)? {
+        return Ok(address);
+    }
+    Ok(path.canonicalize().or_else(|_| std::path::absolute(path))?)
+}
+
+/// If it is the address of something in an object store. A name that the library printed, with spaces as they are, is one too.
+fn address(path: &Path) -> anyhow::Result<Option<PathBuf>> {
+    if !Address::is_meant(path) {
+        return Ok(None);
+    }
+    let text = path.to_str().with_context(|| format!("`{}` is no UTF-8", path.display()))?;
+    Ok(Some(Address::parse(text)?.to_path()))
 }
 
 /// The model that is meant; if its tags are of older settings, they are made anew first.

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use reelnet_clips::CancelToken;
 use reelnet_library::identity::Identity;
+use reelnet_library::objects::{Address, check};
 use reelnet_library::scan::{EmptyRoots, Rules, ScanOptions, ScanReport, scan as scan_all};
 use reelnet_library::{LibraryError, Store};
 
-use super::canonical;
+use super::{canonical, named};
 use crate::args::{AddArgs, RulesArgs, ScanArgs};
 use crate::exit::Outcome;
 use crate::interrupt;
@@ -18,7 +19,11 @@ pub(super) async fn add(store: &Store, args: &AddArgs) -> anyhow::Result<Outcome
     let mut roots = Vec::new();
     for folder in &args.folders {
         let folder = canonical(folder)?;
-        ensure!(folder.is_dir(), "`{}` is no folder; the library takes folders", folder.display());
+        if Address::is_meant(&folder) {
+            check(&folder).await?;
+        } else {
+            ensure!(folder.is_dir(), "`{}` is no folder; the library takes folders", folder.display());
+        }
         store.add_root(&folder).await?;
         roots.push(folder);
     }
@@ -33,8 +38,7 @@ pub(super) async fn scan(store: &Store, args: &ScanArgs) -> anyhow::Result<Outco
     ensure!(!known.is_empty(), "the library has no folders; `reelnet library add DIR` adds one");
     let mut roots = Vec::new();
     for folder in &args.folders {
-        // One that is not mounted cannot be looked up.
-        let folder = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+        let folder = named(folder)?;
         ensure!(
             known.contains(&folder),
             "`{}` is no folder of the library; `reelnet library add` adds it",

@@ -1,10 +1,12 @@
 //! `reelnet library status` and `doctor`.
 
 use std::io::{Write as _, stdout};
+use std::path::Path;
 use std::time::Duration;
 
 use indicatif::HumanDuration;
 use reelnet_library::Store;
+use reelnet_library::objects::{Address, check};
 use reelnet_library::store::{FileState, Finding};
 use serde_json::json;
 
@@ -18,7 +20,7 @@ pub(super) async fn status(store: &Store, args: &JsonArgs) -> anyhow::Result<Out
         let roots: Vec<_> = status
             .roots
             .iter()
-            .map(|root| json!({ "path": root.path.to_string_lossy(), "files": root.present, "scanned_at": root.scanned_at, "is_there": root.path.is_dir() }))
+            .map(|root| json!({ "path": root.path.to_string_lossy(), "files": root.present, "scanned_at": root.scanned_at, "is_there": is_there(&root.path) }))
             .collect();
         println_json(&json!({
             "store": store.place(), "engine": store.engine().name(), "roots": roots, "files": status.files, "gone": status.gone,
@@ -29,7 +31,7 @@ pub(super) async fn status(store: &Store, args: &JsonArgs) -> anyhow::Result<Out
     let mut out = stdout().lock();
     writeln!(out, "{} ({})", store.place(), store.engine().name())?;
     for root in &status.roots {
-        let absent = if root.path.is_dir() { "" } else { "  (not there now)" };
+        let absent = if is_there(&root.path) == Some(false) { "  (not there now)" } else { "" };
         writeln!(out, "  {}  {} files{absent}", shown(&root.path), root.present)?;
     }
     let gone = if status.gone > 0 { format!(", {} gone", status.gone) } else { String::new() };
@@ -64,12 +66,24 @@ pub(super) async fn status(store: &Store, args: &JsonArgs) -> anyhow::Result<Out
     Ok(Outcome::Done)
 }
 
+/// Whether a folder is there; of a store nobody is asked for a status.
+fn is_there(root: &Path) -> Option<bool> {
+    (!Address::is_meant(root)).then(|| root.is_dir())
+}
+
 pub(super) async fn doctor(store: &Store, args: &JsonArgs) -> anyhow::Result<Outcome> {
     let mut findings = store.check().await?;
     for root in store.roots().await? {
-        let (is_well, detail) = match std::fs::read_dir(&root.path) {
-            Ok(_) => (true, shown(&root.path)),
-            Err(error) => (false, format!("{}: {error}", shown(&root.path))),
+        let (is_well, detail) = if Address::is_meant(&root.path) {
+            match check(&root.path).await {
+                Ok(()) => (true, shown(&root.path)),
+                Err(error) => (false, error.to_string()),
+            }
+        } else {
+            match std::fs::read_dir(&root.path) {
+                Ok(_) => (true, shown(&root.path)),
+                Err(error) => (false, format!("{}: {error}", shown(&root.path))),
+            }
         };
         findings.push(Finding { what: "folder can be read", is_well, detail });
     }

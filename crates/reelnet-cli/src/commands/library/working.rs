@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
+use indicatif::DecimalBytes;
 use reelnet_clips::{CancelToken, Limits};
 use reelnet_infer::evaluation::ModelId;
 use reelnet_library::analysis::Analyst;
+use reelnet_library::objects::Address;
 use reelnet_library::process::be_nice;
 use reelnet_library::scan::{ScanOptions, scan};
 use reelnet_library::spans::ReadingSettings;
 use reelnet_library::store::{JobEnd, ModelRow, NewModel, Queue};
 use reelnet_library::watching::Watching;
 use reelnet_library::windows::{Cuts, WindowSettings};
-use reelnet_library::work::{WorkEvent, WorkOptions, WorkReport, work as work_off};
+use reelnet_library::work::{Ranges, WorkEvent, WorkOptions, WorkReport, work as work_off};
 use reelnet_library::{LibraryError, Store};
 use serde_json::json;
 
@@ -113,6 +115,14 @@ struct Ready {
 
 async fn prepare(store: &Store, args: &LibraryWorkArgs, cancel: CancelToken) -> anyhow::Result<Ready> {
     let began = Instant::now();
+    if args.opening.isolate
+        && let Some(root) = store.roots().await?.iter().find(|root| Address::is_meant(&root.path))
+    {
+        bail!(
+            "--isolate is for files of disks, and `{}` lies in an object store; work without it",
+            root.path.display()
+        );
+    }
     if args.nice
         && let Err(error) = be_nice(10)
     {
@@ -165,9 +175,9 @@ async fn worked(store: &Store, args: &LibraryWorkArgs, ready: &Ready) -> anyhow:
     let mut progress = Progress::of(waiting + leased, "files");
     let mut done = 0;
     let report = work_off(store, &ready.model, Arc::clone(&ready.analyst), &ready.options, |event| match event {
-        WorkEvent::Finished { path, end, attempt } => {
+        WorkEvent::Finished { path, end, attempt, ranges } => {
             done += 1;
-            if let Some(line) = told(end, attempt, args.verbose) {
+            if let Some(line) = told(end, attempt, ranges, args.verbose) {
                 progress.suspend(|| say(format_args!("{}: {line}", super::shown(path))));
             }
             progress.set_total((waiting + leased).max(done));
@@ -187,19 +197,26 @@ async fn worked(store: &Store, args: &LibraryWorkArgs, ready: &Ready) -> anyhow:
 }
 
 /// What is said of a file.
-fn told(end: &JobEnd, attempt: i64, verbose: bool) -> Option<String> {
+fn told(end: &JobEnd, attempt: i64, ranges: Option<Ranges>, verbose: bool) -> Option<String> {
+    let read = ranges.map(|ranges| format!("; {}", read(ranges))).unwrap_or_default();
     match end {
         JobEnd::Failed { kind, reason, .. } => Some(format!("failed ({kind}, attempt {attempt}): {reason}")),
         JobEnd::Scored { damage: Some((kind, reason)), .. } => Some(format!("scored in part ({kind}): {reason}")),
         JobEnd::Skipped { reason, .. } => Some(format!("left out: {reason}")),
         JobEnd::Scored { scores, media, .. } if verbose => Some(format!(
-            "{} windows, {} scored, {:.0} s of video",
+            "{} windows, {} scored, {:.0} s of video{read}",
             scores.windows.len(),
             scores.rows(),
             media.duration
         )),
         JobEnd::Scored { .. } | JobEnd::Released { .. } => None,
     }
+}
+
+/// How much of objects of stores was read.
+fn read(Ranges { read, size }: Ranges) -> String {
+    let share = if size > 0 { 100.0 * read as f64 / size as f64 } else { 0.0 };
+    format!("{} read of {} in object stores ({share:.0} %)", DecimalBytes(read), DecimalBytes(size))
 }
 
 fn end(args: &LibraryWorkArgs, ready: &Ready, report: &WorkReport) -> anyhow::Result<Outcome> {
@@ -217,6 +234,8 @@ fn end(args: &LibraryWorkArgs, ready: &Ready, report: &WorkReport) -> anyhow::Re
             "windows": report.windows,
             "video_seconds": report.video_seconds,
             "seconds": seconds,
+            "bytes_read": report.ranges.read,
+            "bytes_size": report.ranges.size,
         }))?;
     }
     let counts = [
@@ -235,6 +254,9 @@ fn end(args: &LibraryWorkArgs, ready: &Ready, report: &WorkReport) -> anyhow::Re
         String::new()
     };
     say(format_args!("{}: {parts} in {seconds:.1} s{speed}", ready.model.shown()));
+    if report.ranges.size > 0 {
+        say(read(report.ranges));
+    }
     if let Some(error) = ready.analyst.classifier.engine_error().filter(|_| args.verbose) {
         say(format_args!("without an engine, in 32-bit floats: {error}"));
     }
