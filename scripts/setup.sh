@@ -33,6 +33,8 @@ if [ "${1:-}" = --tests ] && ! have ffmpeg; then packages+=(ffmpeg); fi
 if [ "${1:-}" = --tests ] && ! have initdb && ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then packages+=(postgresql); fi
 # Reads sidecars back; its test does nothing without it.
 if [ "${1:-}" = --tests ] && ! have exiftool; then packages+=(libimage-exiftool-perl); fi
+# Sets the clock of one program; its test does nothing without it.
+if [ "${1:-}" = --tests ] && ! compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null; then packages+=(libfaketime); fi
 
 # ---- Install ----
 if [ ${#packages[@]} -gt 0 ]; then
