@@ -45,7 +45,7 @@ fn a_clock_that_jumps() {
     let mut ahead = shifted(&sandbox, &slow, "+10d", &faketime).spawn().expect("it starts");
     let begun = Instant::now();
     while status(&sandbox, "library.db")["models"][0]["counts"]["working"].as_u64().is_none() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "it never leased anything");
+        assert!(begun.elapsed() < Duration::from_mins(1), "it never leased anything");
         sleep(Duration::from_millis(20));
     }
     signal(&ahead.id().to_string(), "KILL");
@@ -58,7 +58,7 @@ fn a_clock_that_jumps() {
     let begun = Instant::now();
     let rest = json(&sandbox.run(&slow).expect_code(0));
     assert_eq!(rest["decoded"].as_u64(), Some(FILES as u64 - kept), "{rest}");
-    assert!(begun.elapsed() < Duration::from_secs(300), "nothing waits until the other clock's lease is over");
+    assert!(begun.elapsed() < Duration::from_mins(5), "nothing waits until the other clock's lease is over");
 
     // Further back than anything that is known, and ahead again: nothing is new, nothing is gone, nothing is decoded.
     let before = exported(&sandbox, "library.db");
@@ -74,7 +74,7 @@ fn a_clock_that_jumps() {
     let clip = fs::read(sandbox.path("clips/lines.mp4")).expect("a clip");
     fs::write(sandbox.path("videos/00/late.mp4"), numbered(&clip, 5000)).expect("a file");
     let file = fs::File::options().write(true).open(sandbox.path("videos/00/late.mp4")).expect("a file");
-    file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(86_400)).expect("a time");
+    file.set_modified(std::time::UNIX_EPOCH + Duration::from_hours(24)).expect("a time");
     assert_eq!(run(&scan, "-4000d")["new"], 1);
     assert_eq!(json(&sandbox.run(&slow).expect_code(0))["decoded"], 1);
 }
