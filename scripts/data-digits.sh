@@ -6,6 +6,7 @@ scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 out=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/reelnet/digits}
 if [ -d "$out/test" ]; then echo "$out is there already"; exit 0; fi
 if [ -e "$out" ]; then echo "$out is there and holds no test set; remove it, or name another folder" >&2; exit 1; fi
+"$scripts/setup.sh" --scripts
 mkdir -p "$(dirname "$out")"
 work=$(mktemp -d "$out.XXXXXX")
 trap 'rm -rf "$work"' EXIT

@@ -1,7 +1,17 @@
 #!/usr/bin/env bash
 # Installs what ReelNet needs beyond git and a Rust toolchain, and says what it installs. Nothing is done when nothing is missing.
 # Debian and Ubuntu are installed for; elsewhere the missing things are named.
+#   scripts/setup.sh [--tests] [--scripts]    further for the tests; further for the scripts that make data and measure beside peers
 set -euo pipefail
+
+tests= scripts=
+for option in "$@"; do
+  case "$option" in
+    --tests) tests=1 ;;
+    --scripts) scripts=1 ;;
+    *) echo "setup: no such option: $option; there are --tests and --scripts" >&2; exit 2 ;;
+  esac
+done
 
 # ---- What is missing ----
 need_ffmpeg_major=59 # libavcodec of FFmpeg 5.1
@@ -27,14 +37,19 @@ case "$(uname -sm)" in
       packages+=(libdnnl-dev)
     fi ;;
 esac
-# Tests make videos with the command.
-if [ "${1:-}" = --tests ] && ! have ffmpeg; then packages+=(ffmpeg); fi
+# Tests and scripts make videos with the command.
+if [ -n "$tests$scripts" ] && ! have ffmpeg; then packages+=(ffmpeg); fi
 # And a PostgreSQL server of their own for a library on several machines; Debian keeps its programs out of the path.
-if [ "${1:-}" = --tests ] && ! have initdb && ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then packages+=(postgresql); fi
+if [ -n "$tests" ] && ! have initdb && ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then packages+=(postgresql); fi
 # Reads sidecars back; its test does nothing without it.
-if [ "${1:-}" = --tests ] && ! have exiftool; then packages+=(libimage-exiftool-perl); fi
+if [ -n "$tests" ] && ! have exiftool; then packages+=(libimage-exiftool-perl); fi
 # Sets the clock of one program; its test does nothing without it.
-if [ "${1:-}" = --tests ] && ! compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null; then packages+=(libfaketime); fi
+if [ -n "$tests" ] && ! compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null; then packages+=(libfaketime); fi
+# Peers and data come from PyPI; Debian keeps pip and what makes virtual environments apart from Python.
+if [ -n "$scripts" ]; then
+  if ! have python3 || ! python3 -c 'import ensurepip' 2>/dev/null; then packages+=(python3 python3-venv); fi
+  if ! have python3 || ! python3 -c 'import pip' 2>/dev/null; then packages+=(python3-pip); fi
+fi
 
 # ---- Install ----
 if [ ${#packages[@]} -gt 0 ]; then
