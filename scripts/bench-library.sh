@@ -51,7 +51,7 @@ fi
 # ---- Measure ----
 reelnet=${REELNET:-}
 if [ -z "$reelnet" ]; then
-    cargo build --release --locked --workspace --bin reelnet
+    cargo build --release --workspace --locked --bin reelnet
     reelnet=${CARGO_TARGET_DIR:-target}/release/reelnet
 fi
 cpu=$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1 | tr -cs '[:alnum:]' '-' | tr '[:upper:]' '[:lower:]' | sed 's/^-//; s/-$//')

@@ -31,7 +31,7 @@ if [ ! -e "$cache/files/complete" ]; then
     encode bikes.mp4 60 300 640:360 long.mp4 -preset fast -g 250 -keyint_min 250 -sc_threshold 0
     touch "$cache/files/complete"
 fi
-cargo build --release --package reelnet-benches --bin clips
+cargo build --release --workspace --locked --bin clips
 target=${CARGO_TARGET_DIR:-target}
 cpu=$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1 | tr -cs '[:alnum:]' '-' | tr '[:upper:]' '[:lower:]' | sed 's/^-//; s/-$//')
 exec "$cache/venv/bin/python" benches/clips/run.py --ours "$target/release/clips" --files "$cache/files" \

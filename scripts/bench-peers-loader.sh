@@ -52,7 +52,7 @@ PYTHON
     ln -sfn train "$files/clips/validate"
     touch "$files/complete"
 fi
-cargo build --release --package reelnet-benches --bin loader
+cargo build --release --workspace --locked --bin loader
 target=${CARGO_TARGET_DIR:-target}
 cpu=$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1 | tr -cs '[:alnum:]' '-' | tr '[:upper:]' '[:lower:]' | sed 's/^-//; s/-$//')
 exec "$cache/venv/bin/python" benches/loader/run.py --ours "$target/release/loader" --files "$files" \

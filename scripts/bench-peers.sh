@@ -18,7 +18,7 @@ if [ ! -e "$cache/venv/complete" ]; then
     touch "$cache/venv/complete"
 fi
 [ "${1:-}" != --setup ] || exit 0
-cargo build --release --locked --package reelnet-cli
+cargo build --release --workspace --locked --bin reelnet
 target=${CARGO_TARGET_DIR:-target}
 cpu=$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1 | tr -cs '[:alnum:]' '-' | tr '[:upper:]' '[:lower:]' | sed 's/^-//; s/-$//')
 exec "$cache/venv/bin/python" benches/networks/run.py --ours "$target/release/reelnet" --work "$cache/work" \

@@ -15,7 +15,7 @@ parts=("$@")
 cache=${REELNET_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/reelnet}
 threads=${THREADS:-$(nproc)}
 if [ -z "${REELNET:-}" ]; then
-    cargo build --release --locked --package reelnet-cli
+    cargo build --release --workspace --locked --bin reelnet
     REELNET=${CARGO_TARGET_DIR:-target}/release/reelnet
 fi
 cpu=$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1 | tr -cs '[:alnum:]' '-' | tr '[:upper:]' '[:lower:]' | sed 's/^-//; s/-$//')
