@@ -215,6 +215,7 @@ void describe(const ReelnetFusedPlan &plan, ReelnetPlanInfo *info) {
     info->scratch = plan.scratch_bytes;
     info->packed = plan.weights ? plan.weights.get_desc().get_size() : 0;
     info->reorders = uint64_t(plan.source_reorder.needed) + uint64_t(plan.destination_reorder.needed);
+    info->is_reference = is_reference(plan.implementation);
     const auto length = plan.implementation.copy(info->implementation, sizeof info->implementation - 1);
     info->implementation[length] = '\0';
 }

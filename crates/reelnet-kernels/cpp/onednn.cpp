@@ -258,6 +258,7 @@ extern "C" int reelnet_onednn_plan(const ReelnetConv *conv, ReelnetPlan **plan, 
         info->scratch = chosen->scratch_bytes;
         info->packed = packs ? chosen->weights.get_size() : 0;
         info->reorders = uint64_t(chosen->source_reorder.needed) + uint64_t(chosen->destination_reorder.needed);
+        info->is_reference = is_reference(chosen->implementation);
         std::strncpy(info->implementation, chosen->implementation.c_str(), sizeof info->implementation - 1);
         info->implementation[sizeof info->implementation - 1] = '\0';
         *plan = chosen.release();

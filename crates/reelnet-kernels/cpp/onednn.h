@@ -31,6 +31,8 @@ struct ReelnetPlanInfo {
     uint64_t packed;
     // How many activations a run copies into another layout.
     uint64_t reorders;
+    // Whether it is a kernel of the library's that is only there to be right, and takes a hundred times as long as a compiled one.
+    int64_t is_reference;
     char implementation[64];
 };
 

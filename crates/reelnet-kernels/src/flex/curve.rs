@@ -3,7 +3,7 @@
 #![expect(clippy::excessive_precision, reason = "constants stand as they were published")]
 
 /// An activation, written without branches so that a loop over it becomes vectors.
-pub(super) trait Curve: Copy + Send + Sync {
+pub(crate) trait Curve: Copy + Send + Sync {
     fn value(self, x: f32) -> f32;
     /// The slope before the curve, from the one after it.
     fn slope(self, x: f32, slope: f32) -> f32;
@@ -11,15 +11,15 @@ pub(super) trait Curve: Copy + Send + Sync {
 
 /// Between two levels; the slope is 0 where a value was cut off.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clip {
+pub(crate) struct Clip {
     pub(super) floor: f32,
     pub(super) ceiling: f32,
 }
 
 impl Clip {
-    pub(super) const NOTHING: Self = Self { floor: f32::NEG_INFINITY, ceiling: f32::INFINITY };
-    pub(super) const RELU: Self = Self { floor: 0.0, ceiling: f32::INFINITY };
-    pub(super) const RELU6: Self = Self { floor: 0.0, ceiling: 6.0 };
+    pub(crate) const NOTHING: Self = Self { floor: f32::NEG_INFINITY, ceiling: f32::INFINITY };
+    pub(crate) const RELU: Self = Self { floor: 0.0, ceiling: f32::INFINITY };
+    pub(crate) const RELU6: Self = Self { floor: 0.0, ceiling: 6.0 };
 }
 
 impl Curve for Clip {
@@ -38,7 +38,7 @@ impl Curve for Clip {
 
 /// `x · sigmoid(x)`
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Swish;
+pub(crate) struct Swish;
 
 impl Curve for Swish {
     #[inline(always)]
@@ -50,6 +50,23 @@ impl Curve for Swish {
     fn slope(self, x: f32, slope: f32) -> f32 {
         let sigmoid = 1.0 / (1.0 + exp(-x));
         slope * (sigmoid * (1.0 + x * (1.0 - sigmoid)))
+    }
+}
+
+/// `sigmoid(x)`
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sigmoid;
+
+impl Curve for Sigmoid {
+    #[inline(always)]
+    fn value(self, x: f32) -> f32 {
+        1.0 / (1.0 + exp(-x))
+    }
+
+    #[inline(always)]
+    fn slope(self, x: f32, slope: f32) -> f32 {
+        let sigmoid = self.value(x);
+        slope * sigmoid * (1.0 - sigmoid)
     }
 }
 

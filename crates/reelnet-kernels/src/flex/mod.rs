@@ -5,7 +5,7 @@
 //! and `parameters` compute, and `extension` is how burn reaches all that, gradients included.
 
 mod batch_norm;
-mod curve;
+pub(crate) mod curve;
 mod elementwise;
 mod extension;
 mod parameters;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::finish::Finish;
 use super::{Arena, FusedError};
 use crate::fused::{After, Number};
 use crate::window::Window;
@@ -140,6 +141,8 @@ impl std::fmt::Display for FusedConvSpec {
 pub struct FusedConv {
     spec: FusedConvSpec,
     kernel: kernel::Kernel,
+    /// What the kernel leaves to do.
+    finish: Option<Finish>,
     weights: Arc<Arena>,
     bias: Arc<[f32]>,
     /// As in [`Quantised`].
@@ -160,13 +163,13 @@ impl FusedConv {
                 (Some(Arc::from(&quantised.scales[..])), bias.into())
             }
         };
-        let kernel = kernel::Kernel::new(&spec, scales.as_deref())?;
+        let (kernel, finish) = choose(&spec, scales.as_deref())?;
         let mut packed = Arena::new(kernel.packed_bytes());
         match weights {
             Weights::Floats(floats) => kernel.pack(bytemuck::cast_slice(floats), packed.bytes_mut()),
             Weights::Quantised(quantised) => kernel.pack(bytemuck::cast_slice(&quantised.bytes), packed.bytes_mut()),
         }
-        Ok(Self { spec, kernel, weights: Arc::new(packed), bias, scales })
+        Ok(Self { spec, kernel, finish, weights: Arc::new(packed), bias, scales })
     }
 
     /// The same weights in another shape or on other threads: shared where both kernels take them packed alike, else packed anew.
@@ -182,7 +185,7 @@ impl FusedConv {
         if !same {
             return Err(FusedError("the weights would be others".to_owned()));
         }
-        let kernel = kernel::Kernel::new(&spec, self.scales.as_deref())?;
+        let (kernel, finish) = choose(&spec, self.scales.as_deref())?;
         let weights = if kernel.takes_the_weights_of(&self.kernel) {
             Arc::clone(&self.weights)
         } else {
@@ -192,7 +195,7 @@ impl FusedConv {
             }
             Arc::new(packed)
         };
-        Ok(Self { spec, kernel, weights, bias: Arc::clone(&self.bias), scales: self.scales.clone() })
+        Ok(Self { spec, kernel, finish, weights, bias: Arc::clone(&self.bias), scales: self.scales.clone() })
     }
 
     /// What it computes.
@@ -205,6 +208,16 @@ impl FusedConv {
         self.kernel.implementation()
     }
 
+    /// Whether oneDNN has only a reference kernel for it here, a hundred times as slow as a compiled one.
+    pub fn is_slow(&self) -> bool {
+        self.kernel.is_reference()
+    }
+
+    /// Whether what follows the convolution is a pass of its own: the processor's kernels cannot do it on their way.
+    pub fn is_finished_apart(&self) -> bool {
+        self.finish.is_some()
+    }
+
     /// How many activations a run copies into another layout and back.
     pub fn reorders(&self) -> u64 {
         self.kernel.reorders()
@@ -212,7 +225,17 @@ impl FusedConv {
 
     /// Bytes of scratch memory that a run needs.
     pub fn scratch_bytes(&self) -> usize {
-        self.kernel.scratch_bytes()
+        self.sums_offset() + self.sums_bytes()
+    }
+
+    /// Where in scratch memory sums lie that a pass finishes.
+    fn sums_offset(&self) -> usize {
+        self.kernel.scratch_bytes().next_multiple_of(Arena::LINE)
+    }
+
+    fn sums_bytes(&self) -> usize {
+        let spec = &self.spec;
+        if self.finish.is_none() { 0 } else { spec.output().iter().product::<usize>() * Number::F32.size() }
     }
 
     /// Bytes of the packed weights.
@@ -233,13 +256,32 @@ impl FusedConv {
         let spec = &self.spec;
         assert!(source.len() == spec.source_bytes(), "the source is as long as the convolution's");
         assert!(destination.len() == spec.destination_bytes(), "the destination is as long as the convolution's");
-        assert!(scratch.len() >= self.kernel.scratch_bytes(), "scratch memory is as long as the kernel wants it");
+        assert!(scratch.len() >= self.scratch_bytes(), "scratch memory is as long as the convolution wants it");
         let expected_gate = spec.is_gated.then_some(spec.channels_out);
         assert!(
             gate.map(<[f32]>::len) == expected_gate,
             "there is a gate for each channel where the convolution has one"
         );
-        self.kernel.run(source, self.weights.bytes(), &self.bias, gate, destination, scratch);
+        let (at, length) = (self.sums_offset(), self.sums_bytes());
+        let Some(finish) = &self.finish else {
+            return self.kernel.run(source, self.weights.bytes(), &self.bias, gate, destination, scratch);
+        };
+        let (scratch, sums) = scratch.split_at_mut(at);
+        let sums = &mut sums[..length];
+        self.kernel.run(source, self.weights.bytes(), &self.bias, None, sums, scratch);
+        finish.run(bytemuck::cast_slice(sums), gate, destination);
+    }
+}
+
+/// A kernel that does everything on its way, or, where that is only a reference kernel, a compiled one and what it leaves to do.
+fn choose(spec: &FusedConvSpec, scales: Option<&[f32]>) -> Result<(kernel::Kernel, Option<Finish>), FusedError> {
+    let whole = kernel::Kernel::new(spec, scales);
+    if whole.as_ref().is_ok_and(|kernel| !kernel.is_reference()) {
+        return Ok((whole?, None));
+    }
+    match kernel::Kernel::new(&Finish::bare(spec), scales) {
+        Ok(bare) if !bare.is_reference() => Ok((bare, Some(Finish::new(spec)))),
+        _ => Ok((whole?, None)),
     }
 }
 
@@ -281,6 +323,10 @@ mod kernel {
         }
 
         pub(super) fn implementation(&self) -> &str {
+            match *self {}
+        }
+
+        pub(super) fn is_reference(&self) -> bool {
             match *self {}
         }
 

@@ -8,6 +8,7 @@
 mod arena;
 mod conv;
 mod element;
+mod finish;
 mod number;
 mod passes;
 mod pool;

@@ -59,6 +59,7 @@ pub(super) struct PlanInfo {
     pub(super) scratch: u64,
     pub(super) packed: u64,
     pub(super) reorders: u64,
+    pub(super) is_reference: i64,
     pub(super) implementation: [c_char; 64],
 }
 

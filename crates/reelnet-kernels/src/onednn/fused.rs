@@ -16,6 +16,7 @@ pub(crate) struct Kernel {
     plan: Handle,
     packed: usize,
     reorders: u64,
+    is_reference: bool,
 }
 
 impl Kernel {
@@ -60,7 +61,7 @@ impl Kernel {
         let (plan, info) =
             Handle::make(|plan, info| unsafe { ffi::reelnet_fused_plan(&raw const fused, scales, plan, info) })?;
         let packed = usize::try_from(info.packed).expect("a size in memory");
-        Ok(Self { plan, packed, reorders: info.reorders })
+        Ok(Self { plan, packed, reorders: info.reorders, is_reference: info.is_reference != 0 })
     }
 
     pub(crate) fn packed_bytes(&self) -> usize {
@@ -102,6 +103,11 @@ impl Kernel {
 
     pub(crate) fn implementation(&self) -> &str {
         &self.plan.implementation
+    }
+
+    /// Whether it is one of the library's slow ones.
+    pub(crate) fn is_reference(&self) -> bool {
+        self.is_reference
     }
 
     pub(crate) fn reorders(&self) -> u64 {
@@ -213,7 +219,7 @@ impl Handle {
         plan: impl FnOnce(*mut *mut ffi::FusedPlan, *mut ffi::PlanInfo) -> i32,
     ) -> Result<(Self, ffi::PlanInfo), FusedError> {
         let mut pointer = ptr::null_mut();
-        let mut info = ffi::PlanInfo { scratch: 0, packed: 0, reorders: 0, implementation: [0; 64] };
+        let mut info = ffi::PlanInfo { scratch: 0, packed: 0, reorders: 0, is_reference: 0, implementation: [0; 64] };
         check(plan(&raw mut pointer, &raw mut info)).map_err(|error| FusedError(error.to_string()))?;
         // SAFETY: the shim ends the name with a zero byte within the array.
         let implementation = unsafe { CStr::from_ptr(info.implementation.as_ptr()) }.to_string_lossy().into_owned();

@@ -45,7 +45,7 @@ pub(super) enum Weights<'a> {
 impl Plan {
     pub(super) fn new(problem: ffi::Conv) -> Result<Self, OneDnnError> {
         let mut handle = ptr::null_mut();
-        let mut info = ffi::PlanInfo { scratch: 0, packed: 0, reorders: 0, implementation: [0; 64] };
+        let mut info = ffi::PlanInfo { scratch: 0, packed: 0, reorders: 0, is_reference: 0, implementation: [0; 64] };
         // SAFETY: the three point to what the shim expects, and it keeps none of them.
         check(unsafe { ffi::reelnet_onednn_plan(&raw const problem, &raw mut handle, &raw mut info) })?;
         // SAFETY: the shim ends the name with a zero byte within the array.
