@@ -58,9 +58,16 @@ impl Classifier {
         Self { bundle, device, engines, at_once: AtomicUsize::new(at_once) }
     }
 
-    /// Why an engine that was wanted is not there, if that is so; known once something was scored.
+    /// Why there is no engine, or not one of the numbers that were wanted, if that is so; known once something was scored.
     pub fn engine_error(&self) -> Option<&EngineError> {
         self.engines.as_ref()?.error()
+    }
+
+    /// The same for people: what computed instead, and why.
+    pub fn shortfall(&self) -> Option<String> {
+        let engines = self.engines.as_ref()?;
+        let instead = if engines.are_there() { "in 32-bit floats" } else { "without an engine, in 32-bit floats" };
+        Some(format!("{instead}: {}", engines.error()?))
     }
 
     /// The bundle.

@@ -115,6 +115,28 @@ fn floats_are_the_networks() {
     }
 }
 
+/// A reference kernel takes a hundred times as long as a compiled one. Of every generation of vectors: `scripts/test.sh` runs this
+/// with AVX2's too.
+#[test]
+fn nothing_runs_on_a_reference_kernel() {
+    if !has_engines(false) {
+        return;
+    }
+    for (name, shape) in [
+        ("resnet-rs-50", [1, 1, 64, 64, 3]),
+        ("resnet-50", [1, 1, 64, 64, 3]),
+        ("resnet3d-rs-50", [1, 8, 64, 64, 3]),
+        ("slow-r50", [1, 8, 64, 64, 3]),
+        ("efficientnet-b0", [1, 1, 64, 64, 3]),
+        ("efficientnet-lite0", [1, 1, 64, 64, 3]),
+    ] {
+        let mut engine = Engine::compile(&named(name), &spec(shape, 2)).expect("there is an engine");
+        for time in engine.profile(1) {
+            assert!(!time.kernel.starts_with("ref"), "{name}: {time:?}");
+        }
+    }
+}
+
 #[test]
 fn halves_and_bytes_are_near() {
     if !has_engines(true) {

@@ -46,6 +46,14 @@ pub fn onednn() -> Option<OneDnn> {
     None
 }
 
+/// Whether this processor computes in bfloat16. Where it does not, such a training is right and many times slower than in 32-bit floats.
+pub fn computes_bf16() -> bool {
+    #[cfg(onednn)]
+    return crate::onednn::computes_halves();
+    #[cfg(not(onednn))]
+    false
+}
+
 /// What oneDNN has done; nothing in a build without it.
 pub fn work() -> Work {
     #[cfg(onednn)]

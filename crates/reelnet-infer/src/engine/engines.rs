@@ -17,10 +17,18 @@ use crate::pixels::Pixels;
 pub(crate) struct Engines {
     precision: Precision,
     clip: [usize; 3],
-    /// Never run: the others share its weights. Memory that nobody touches costs nothing.
-    template: OnceLock<Result<Engine, EngineError>>,
+    template: OnceLock<Result<Template, EngineError>>,
     idle: Mutex<Vec<Engine>>,
     trials: Mutex<Trials>,
+}
+
+/// What engines are made from.
+#[derive(Debug)]
+struct Template {
+    /// Never run: the others share its weights. Memory that nobody touches costs nothing.
+    engine: Engine,
+    /// Why it is one of 32-bit floats, where other numbers were wanted.
+    shortfall: Option<EngineError>,
 }
 
 /// How the threads of a call are used.
@@ -48,14 +56,15 @@ impl Engines {
         Self { precision, clip, template: OnceLock::new(), idle: Mutex::default(), trials: Mutex::default() }
     }
 
-    /// The logits of each clip, one after the other; or why there is no engine.
+    /// The logits of each clip, one after the other; or why there is no engine. In 32-bit floats where this machine has no kernels
+    /// for other numbers.
     pub(crate) fn score(
         &self,
         network: &Network,
         clips: &[ArrayView4<'_, u8>],
         pixels: &Pixels,
     ) -> Result<Vec<f32>, &EngineError> {
-        let template = self.template(network)?;
+        let template = &self.template(network)?.engine;
         let threads = NonZero::new(cpu::threads()).unwrap_or(NonZero::<usize>::MIN);
         let mut logits = Vec::with_capacity(clips.len() * template.classes);
         for clips in clips.chunks(threads.get()) {
@@ -72,9 +81,17 @@ impl Engines {
         Ok(logits)
     }
 
-    /// Why there is no engine, once that is known.
+    /// Why there is no engine, or not one of the numbers that were wanted, once that is known.
     pub(crate) fn error(&self) -> Option<&EngineError> {
-        self.template.get()?.as_ref().err()
+        match self.template.get()? {
+            Ok(template) => template.shortfall.as_ref(),
+            Err(error) => Some(error),
+        }
+    }
+
+    /// Whether there is one, as far as is known.
+    pub(crate) fn are_there(&self) -> bool {
+        self.template.get().is_none_or(Result::is_ok)
     }
 
     /// `[frames, height, width]` of the clips.
@@ -82,10 +99,14 @@ impl Engines {
         self.clip
     }
 
-    fn template(&self, network: &Network) -> Result<&Engine, &EngineError> {
-        let compile = || {
-            let spec = EngineSpec { precision: self.precision.clone(), ..EngineSpec::new(self.clip) };
-            Engine::compile(network, &spec)
+    fn template(&self, network: &Network) -> Result<&Template, &EngineError> {
+        let of = |precision: &Precision| {
+            Engine::compile(network, &EngineSpec { precision: precision.clone(), ..EngineSpec::new(self.clip) })
+        };
+        let compile = || match of(&self.precision) {
+            Ok(engine) => Ok(Template { engine, shortfall: None }),
+            Err(error) if self.precision == Precision::F32 => Err(error),
+            Err(error) => Ok(Template { engine: of(&Precision::F32)?, shortfall: Some(error) }),
         };
         self.template.get_or_init(compile).as_ref()
     }

@@ -88,7 +88,9 @@ impl<C: Curve> Pass for Write<'_, C> {
         match self.finish.residual {
             // Nobody reads what stands there: it may be anything.
             None => self.rows(|_: E| 0.0),
-            Some(Residual { number, scale }) => by_number(number, Add { write: self, scale, destination: PhantomData::<E> }),
+            Some(Residual { number, scale }) => {
+                by_number(number, Add { write: self, scale, destination: PhantomData::<E> })
+            }
         }
     }
 }
@@ -201,9 +203,7 @@ mod tests {
                         After::Sigmoid => 1.0 / (1.0 + (-sum).exp()),
                     };
                     let (found, expected, within) = match number {
-                        Number::F32 => {
-                            (f64::from(f32::from_le_bytes(bytes.try_into().expect("four"))), exact, 1e-5)
-                        }
+                        Number::F32 => (f64::from(f32::from_le_bytes(bytes.try_into().expect("four"))), exact, 1e-5),
                         Number::Bf16 => {
                             let bits = u32::from(u16::from_le_bytes(bytes.try_into().expect("two"))) << 16;
                             (f64::from(f32::from_bits(bits)), exact, exact.abs() / 250.0 + 1e-6)

@@ -5,7 +5,7 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::Ordering;
 
 use super::ffi;
-use super::library::{CONVOLUTIONS, PACKINGS, REORDERS, sums_bytes_exactly};
+use super::library::{CONVOLUTIONS, PACKINGS, REORDERS, computes_halves, sums_bytes_exactly};
 use super::plan::check;
 use super::problem::{Convolution, Direction};
 use crate::fused::{After, FusedConvSpec, FusedError, FusedPoolSpec, Number};
@@ -36,6 +36,9 @@ impl Kernel {
         assert!(scales.is_some() == spec.source.is_8_bit(), "bytes have scales");
         if spec.source.is_8_bit() && !sums_bytes_exactly() {
             return Err(FusedError("bytes need a processor with VNNI instructions to be summed exactly".to_owned()));
+        }
+        if [spec.source, spec.destination].contains(&Number::Bf16) && !computes_halves() {
+            return Err(FusedError("bfloat16 needs a processor with AVX-512 instructions".to_owned()));
         }
         let fused = ffi::Fused {
             conv: convolution.problem(Direction::Forward, spec.threads),

@@ -39,6 +39,11 @@ pub(super) fn sums_bytes_exactly() -> bool {
     !cfg!(target_arch = "x86_64") || library().instructions.starts_with("AVX-512 with")
 }
 
+/// Whether there are kernels for bfloat16. x86 has none without wide vectors.
+pub(crate) fn computes_halves() -> bool {
+    !cfg!(target_arch = "x86_64") || library().instructions.starts_with("AVX-512")
+}
+
 pub(crate) fn work() -> Work {
     Work {
         convolutions: CONVOLUTIONS.load(Ordering::Relaxed),

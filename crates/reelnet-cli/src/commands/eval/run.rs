@@ -66,8 +66,8 @@ pub(crate) fn eval(args: &EvalArgs) -> anyhow::Result<Outcome> {
             loaded.packets
         ));
     }
-    if let Some(error) = classifier.engine_error().filter(|_| args.scoring.precision != PrecisionArg::F32) {
-        say(format_args!("without an engine, in 32-bit floats: {error}"));
+    if let Some(shortfall) = classifier.shortfall().filter(|_| args.scoring.precision != PrecisionArg::F32) {
+        say(shortfall);
     }
     if ended == Evaluated::Interrupted {
         say(format_args!("interrupted: {tried} of {files} files were tried; the same command goes on"));

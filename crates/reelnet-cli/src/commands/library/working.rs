@@ -22,7 +22,7 @@ use reelnet_library::{LibraryError, Store};
 use serde_json::json;
 
 use super::scanning::{options as scan_options, println_json, tell};
-use crate::args::{LibraryRunArgs, LibraryWorkArgs, WindowArgs};
+use crate::args::{LibraryRunArgs, LibraryWorkArgs, PrecisionArg, WindowArgs};
 use crate::commands::bundles;
 use crate::exit::Outcome;
 use crate::interrupt;
@@ -257,8 +257,9 @@ fn end(args: &LibraryWorkArgs, ready: &Ready, report: &WorkReport) -> anyhow::Re
     if report.ranges.size > 0 {
         say(read(report.ranges));
     }
-    if let Some(error) = ready.analyst.classifier.engine_error().filter(|_| args.verbose) {
-        say(format_args!("without an engine, in 32-bit floats: {error}"));
+    let is_told = args.verbose || args.scoring.precision != PrecisionArg::F32;
+    if let Some(shortfall) = ready.analyst.classifier.shortfall().filter(|_| is_told) {
+        say(shortfall);
     }
     if ready.options.cancel.is_cancelled() {
         say("interrupted: what was done is kept, and the same command goes on");

@@ -84,10 +84,10 @@ pub(crate) fn tag(args: &TagArgs) -> anyhow::Result<Outcome> {
     )?;
     progress.finish();
     opening::close(&opener);
-    if let Some(error) =
-        classifier.engine_error().filter(|_| args.verbose || args.scoring.precision != PrecisionArg::F32)
+    if let Some(shortfall) =
+        classifier.shortfall().filter(|_| args.verbose || args.scoring.precision != PrecisionArg::F32)
     {
-        say(format_args!("without an engine, in 32-bit floats: {error}"));
+        say(shortfall);
     }
     tally.report(skipped, start.elapsed());
     if cancel.is_cancelled() {

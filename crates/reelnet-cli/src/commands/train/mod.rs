@@ -4,6 +4,9 @@ mod plan;
 mod screen;
 
 use anyhow::Context;
+use burn::tensor::Device;
+use reelnet_kernels::cpu;
+use reelnet_models::forward::Precision;
 use reelnet_train::{Ending, Recipe, RunOptions};
 
 use crate::args::TrainArgs;
@@ -32,6 +35,9 @@ pub(crate) fn train(args: &TrainArgs) -> anyhow::Result<Outcome> {
         device: args.device.open()?,
         cancel: interrupt::watch()?,
     };
+    if recipe.precision == Precision::Bf16 && options.device == Device::flex() && !cpu::computes_bf16() {
+        say("this processor has no bfloat16 arithmetic: `precision = \"f32\"` is many times as fast here");
+    }
     if args.dry_run {
         return plan::print(&reelnet_train::dry_run(&recipe, &options)?, args.json);
     }
