@@ -9,6 +9,6 @@ videos=("$@")
 
 "$here/scripts/setup.sh"
 echo "demo: building (several minutes the first time)" >&2
-cargo build --release --locked --quiet --manifest-path "$here/Cargo.toml" -p reelnet-cli
+cargo build --release --locked --quiet --manifest-path "$here/Cargo.toml" --workspace --bin reelnet
 target=$(cargo metadata --format-version 1 --no-deps --manifest-path "$here/Cargo.toml" | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
 exec "$target/release/reelnet" tag "${videos[@]}"

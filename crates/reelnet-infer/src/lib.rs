@@ -15,6 +15,7 @@ mod default_model;
 pub mod engine;
 mod error;
 pub mod evaluation;
+pub mod groups;
 pub mod hub;
 pub mod import;
 mod labels;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use reelnet_infer::groups::is_in_group;
 use thiserror::Error;
 
 /// A query that means nothing.
@@ -60,7 +61,8 @@ pub struct Term {
 /// How a term fits a label; capital letters do not matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fit {
-    /// The words stand in the label, one after another: `dog` fits `Eskimo dog`, and not `hotdog`.
+    /// The words stand in the label, one after another: `husky` fits `Siberian husky`, and not `huskies`. An everyday word for a group
+    /// of ImageNet's classes fits these, and of ImageNet's labels no other: `dog` fits `Samoyed`, and `beach` not `beach wagon`.
     Words,
     /// `dog*`: a word of the label begins so.
     Prefix,
@@ -71,6 +73,11 @@ pub enum Fit {
 impl Term {
     /// Whether a label is meant.
     pub fn fits(&self, label: &str) -> bool {
+        if self.fit == Fit::Words
+            && let Some(is_member) = is_in_group(label, &self.text)
+        {
+            return is_member;
+        }
         let (label, text) = (label.to_lowercase(), self.text.to_lowercase());
         match self.fit {
             Fit::Whole => label == text,
@@ -336,6 +343,8 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert!(fits("dog", "Eskimo dog, husky") && fits("DOG", "dog") && fits("husky", "Eskimo dog, husky"));
+        assert!(fits("dog", "Samoyed") && fits("dogs", "Samoyed") && fits("dog", "walking the dog"));
+        assert!(!fits("beach", "beach wagon") && fits("beach*", "beach wagon") && fits("beach", "seashore"));
         assert!(!fits("dog", "hotdog") && !fits("dog", "dogs") && fits("dog*", "dogsled"));
         assert!(fits("\"hot dog\"", "Hot Dog") && !fits("\"dog\"", "hot dog"));
         assert!(fits("strasse", "strasse") && !fits("s", "Straße"));

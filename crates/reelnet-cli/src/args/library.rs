@@ -184,7 +184,7 @@ pub(crate) struct JsonArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
-    /// Labels and AND, OR, NOT, parentheses; `dog` is a word of a label, `dog*` begins one, `"dog"` in quotes is a whole one
+    /// Labels and AND, OR, NOT, parentheses; `dog` is any dog or a word of a label, `dog*` begins one, `"dog"` in quotes is a whole one
     #[arg(required = true, value_name = "QUERY")]
     pub(crate) query: Vec<String>,
     /// Files written on this day or later
@@ -228,6 +228,9 @@ pub(crate) struct ShowArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct LabelsArgs {
+    /// Instead, the everyday words that `search` takes for groups of ImageNet's labels
+    #[arg(long)]
+    pub(crate) groups: bool,
     /// Whose tags [default: the newest model's]
     #[arg(long, value_name = "MODEL")]
     pub(crate) by: Option<String>,

@@ -2,6 +2,7 @@
 
 use std::io::{Write as _, stdout};
 
+use reelnet_infer::groups;
 use reelnet_library::Store;
 use reelnet_library::query::Query;
 use reelnet_library::spans::Tag;
@@ -98,6 +99,15 @@ pub(super) async fn show(store: &Store, args: &ShowArgs) -> anyhow::Result<Outco
 }
 
 pub(super) async fn labels(store: &Store, args: &LabelsArgs) -> anyhow::Result<Outcome> {
+    if args.groups {
+        let words: Vec<&str> = groups::groups().collect();
+        if args.json {
+            println_json(&words)?;
+        } else {
+            writeln!(stdout().lock(), "{}", words.join("\n"))?;
+        }
+        return Ok(Outcome::Done);
+    }
     let model = model(store, args.by.as_deref()).await?;
     let facets = store.facets(&model, args.limit).await?;
     if args.json {
