@@ -83,7 +83,7 @@ pub enum EngineError {
 pub struct OperationTime {
     /// What it computes, on one chunk.
     pub operation: String,
-    /// oneDNN's name of the kernel; empty for a loop of our own.
+    /// oneDNN's name of the kernel, and whether a pass of our own finishes what it leaves; empty for a loop of our own.
     pub kernel: String,
     /// Chunks that it is run for.
     pub chunks: usize,

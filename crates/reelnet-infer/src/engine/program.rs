@@ -274,7 +274,8 @@ impl Step {
             Work::Conv { conv, calls, .. } => {
                 let spec = conv.spec();
                 let macs = spec.output().iter().product::<usize>() * spec.weight_count() / spec.channels_out;
-                (spec.to_string(), conv.implementation().to_owned(), macs * calls * chunks)
+                let pass = if conv.is_finished_apart() { " and a pass" } else { "" };
+                (spec.to_string(), format!("{}{pass}", conv.implementation()), macs * calls * chunks)
             }
             Work::Pool(pool) => (pool.spec().to_string(), pool.implementation().to_owned(), 0),
             Work::Narrow(Format { number, .. }) => (format!("floats to {number:?}"), String::new(), 0),

@@ -208,11 +208,6 @@ impl FusedConv {
         self.kernel.implementation()
     }
 
-    /// Whether oneDNN has only a reference kernel for it here, a hundred times as slow as a compiled one.
-    pub fn is_slow(&self) -> bool {
-        self.kernel.is_reference()
-    }
-
     /// Whether what follows the convolution is a pass of its own: the processor's kernels cannot do it on their way.
     pub fn is_finished_apart(&self) -> bool {
         self.finish.is_some()
