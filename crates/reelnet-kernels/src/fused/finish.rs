@@ -89,7 +89,7 @@ impl<C: Curve> Pass for Write<'_, C> {
             // Nobody reads what stands there: it may be anything.
             None => self.rows(|_: E| 0.0),
             Some(Residual { number, scale }) => {
-                by_number(number, Add { write: self, scale, destination: PhantomData::<E> })
+                by_number(number, Add { write: self, scale, destination: PhantomData::<E> });
             }
         }
     }
