@@ -23,25 +23,47 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Of RGB bytes, `[height, width, 3]`.
+    /// Of RGB bytes, `[height, width, 3]`. A pixel counts for the bins on both sides of it, the nearer one more: a plain area at the
+    /// border of two would otherwise go over as a whole, by a rounding error of a codec.
     pub fn of(picture: &ArrayView3<'_, u8>) -> Self {
-        let mut counts = vec![0_u32; BINS * BINS * BINS];
-        let mut total = 0_u32;
+        let mut shares = vec![0.0_f32; BINS * BINS * BINS];
+        let mut total = 0.0_f32;
         let (height, width, _) = picture.dim();
         for row in (0..height).step_by(STRIDE) {
             for column in (0..width).step_by(STRIDE) {
-                let bin = |channel: usize| usize::from(picture[[row, column, channel]]) * BINS / 256;
-                counts[(bin(0) * BINS + bin(1)) * BINS + bin(2)] += 1;
-                total += 1;
+                let sides = [0, 1, 2].map(|channel| sides(picture[[row, column, channel]]));
+                for (red, a) in sides[0] {
+                    for (green, b) in sides[1] {
+                        for (blue, c) in sides[2] {
+                            shares[(red * BINS + green) * BINS + blue] += a * b * c;
+                        }
+                    }
+                }
+                total += 1.0;
             }
         }
-        Self { shares: counts.into_iter().map(|count| count as f32 / total.max(1) as f32).collect() }
+        for share in &mut shares {
+            *share /= total.max(1.0);
+        }
+        Self { shares }
     }
 
     /// From 0, the same colours, to 1, none in common.
     pub fn difference(&self, other: &Self) -> f32 {
         self.shares.iter().zip(&other.shares).map(|(a, b)| (a - b).abs()).sum::<f32>() / 2.0
     }
+}
+
+/// The bins whose middles a value lies between, and how much it counts for each.
+fn sides(value: u8) -> [(usize, f32); 2] {
+    const WIDTH: usize = 256 / BINS;
+    let last = BINS - 1;
+    // In halves of a value, from the middle of the first bin on.
+    let place = (2 * usize::from(value) + 1).saturating_sub(WIDTH);
+    let lower = (place / (2 * WIDTH)).min(last);
+    let upper = (lower + 1).min(last);
+    let share = (place - lower * 2 * WIDTH) as f32 / (2 * WIDTH) as f32;
+    [(lower, 1.0 - share), (upper, share)]
 }
 
 /// Finds cuts in a sequence of pictures.
@@ -87,6 +109,24 @@ mod tests {
         let [red, blue] = [plain([200, 10, 10]), plain([10, 10, 200])].map(|picture| Histogram::of(&picture.view()));
         assert_eq!(red.difference(&red), 0.0);
         assert!((red.difference(&blue) - 1.0).abs() < 1e-6);
+        let near = Histogram::of(&plain([201, 9, 11]).view());
+        assert!((0.01..0.1).contains(&red.difference(&near)), "{}", red.difference(&near));
+    }
+
+    #[test]
+    fn nothing_jumps_from_one_value_to_the_next() {
+        for value in 0..=255_u8 {
+            let [(lower, a), (upper, b)] = sides(value);
+            assert!(
+                upper < BINS && upper - lower <= 1 && (a + b - 1.0).abs() < 1e-6 && a >= 0.0 && b >= 0.0,
+                "{value}"
+            );
+            let grey = |value: u8| Histogram::of(&plain([value; 3]).view());
+            let step = grey(value).difference(&grey(value.saturating_add(1)));
+            assert!(step < 0.1, "{value}: {step}");
+        }
+        let of = |value| sides(value).map(|(bin, _)| bin);
+        assert_eq!((of(0), of(15), of(16), of(240), of(255)), ([0, 1], [0, 1], [0, 1], [7, 7], [7, 7]));
     }
 
     #[test]
