@@ -3,7 +3,7 @@
 use std::fs;
 
 use reelnet_kernels::cpu;
-use reelnet_tests::command::Sandbox;
+use reelnet_tests::command::{Ended, Sandbox};
 use reelnet_tests::golden;
 use serde_json::Value;
 
@@ -59,6 +59,19 @@ fn bfloat16_needs_no_calibration() {
     let sandbox = sandbox_with_dog();
     let ended = sandbox.run(["tag", "--format", "jsonl", "--precision", "bf16", "my clips"]).expect_code(0);
     assert_eq!(best(&ended.stdout), "Samoyed");
+}
+
+#[test]
+fn where_there_are_no_kernels_of_bfloat16_floats_compute_and_that_is_told() {
+    let sandbox = sandbox_with_dog();
+    let mut tag = sandbox.command(["tag", "--format", "jsonl", "--precision", "bf16", "my clips"]);
+    let ended = Ended::of(tag.env("ONEDNN_MAX_CPU_ISA", "AVX2")).expect_code(0);
+    assert_eq!(best(&ended.stdout), "Samoyed");
+    // The variable is for x86 alone.
+    if cfg!(target_arch = "x86_64") {
+        assert!(ended.stderr.contains("in 32-bit floats: ") && ended.stderr.contains("AVX-512"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("without an engine"), "{}", ended.stderr);
+    }
 }
 
 #[test]

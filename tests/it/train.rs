@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use reelnet_tests::command::Sandbox;
+use reelnet_tests::command::{Ended, Sandbox};
 
 const SIDE: usize = 16;
 
@@ -166,6 +166,9 @@ fn what_cannot_be_trained_is_told() {
     assert!(!sandbox.path("run").exists());
 
     let plan = ["train", "recipe.toml", "--data-root", "data", "--dry-run"];
+    let mut halves = sandbox.command([&plan[..], &["--set", "precision=bf16"]].concat());
+    let told = Ended::of(halves.env("ONEDNN_MAX_CPU_ISA", "AVX2")).expect_code(0).stderr;
+    assert!(!cfg!(target_arch = "x86_64") || told.contains("no kernels of bfloat16"), "{told}");
     let plan = sandbox.run(plan).expect_code(0).stdout;
     for row in ["parameters", "multiply-accumulates", "16, 4 an epoch", "▁", "a step on it", "memory"] {
         assert!(plan.contains(row), "{row}: {plan}");

@@ -1,6 +1,6 @@
 //! Everyday words that mean many classes: people look for a dog, and ImageNet knows a Samoyed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::LazyLock;
 
 use crate::labels::Labels;
@@ -20,19 +20,19 @@ pub fn is_in_group(label: &str, group: &str) -> Option<bool> {
 
 /// The names of all groups, in the order of their letters.
 pub fn groups() -> impl Iterator<Item = &'static str> {
-    GROUPS.names.iter().map(String::as_str)
+    GROUPS.members.keys().map(String::as_str)
 }
 
 #[derive(Default)]
 struct Groups {
-    names: Vec<String>,
-    members: HashMap<String, HashSet<String>>,
+    members: BTreeMap<String, HashSet<String>>,
     labels: HashSet<String>,
 }
 
 impl Groups {
     /// # Panics
-    /// If a line is not `name …: first-last …`, or a place is not a label's. The text is built in, and a test reads it.
+    /// If a line is not `name …: first-last …`, a name is there twice, or a place is not a label's. The text is built in, and a test
+    /// reads it.
     fn parse(text: &str, labels: &Labels) -> Self {
         let lower = |class: usize| labels.get(class).expect("a class of the list").to_lowercase();
         let mut groups = Self { labels: (0..labels.len()).map(lower).collect(), ..Self::default() };
@@ -48,11 +48,10 @@ impl Groups {
                 .map(lower)
                 .collect();
             for name in names.split_whitespace() {
-                groups.names.push(name.to_owned());
-                groups.members.insert(name.to_owned(), members.clone());
+                let before = groups.members.insert(name.to_owned(), members.clone());
+                assert!(before.is_none(), "{name} is there once");
             }
         }
-        groups.names.sort();
         groups
     }
 }
@@ -100,9 +99,15 @@ mod tests {
     }
 
     #[test]
-    fn no_name_is_there_twice() {
+    fn names_are_small_letters_in_their_order() {
         let names: Vec<&str> = groups().collect();
         assert!(names.len() > 100 && names.windows(2).all(|pair| pair[0] < pair[1]), "{names:?}");
-        assert_eq!(GROUPS.members.len(), names.len());
+        assert!(names.iter().all(|name| *name == name.to_lowercase()), "{names:?}");
+    }
+
+    #[test]
+    #[should_panic(expected = "dog is there once")]
+    fn a_name_that_is_there_twice_is_refused() {
+        Groups::parse("dog: 1\ncat dog: 2", &Labels::imagenet());
     }
 }

@@ -46,10 +46,11 @@ pub fn onednn() -> Option<OneDnn> {
     None
 }
 
-/// Whether this processor computes in bfloat16. Where it does not, such a training is right and many times slower than in 32-bit floats.
+/// Whether there are kernels of bfloat16 for this processor. Where there are none, a training in it is right, and slower than in 32-bit
+/// floats: ten times, a step of ResNet-RS-50 at 160² with AVX2 alone.
 pub fn computes_bf16() -> bool {
     #[cfg(onednn)]
-    return crate::onednn::computes_halves();
+    return crate::onednn::computes_bf16();
     #[cfg(not(onednn))]
     false
 }

@@ -187,6 +187,9 @@ fn wrong_words_are_answered() {
         let ended = sandbox.run(library(words)).expect_code(2);
         assert!(ended.stderr.contains(told), "{words:?}: {}", ended.stderr);
     }
+    // Of no library in particular.
+    let words = sandbox.run(library(&["labels", "--groups"])).expect_code(0).stdout;
+    assert!(words.lines().any(|word| word == "dog"), "{words}");
     fill(&sandbox, "videos/a", 1);
     sandbox.run(library(&["add", "videos"])).expect_code(0);
     for (words, told) in [

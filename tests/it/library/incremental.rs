@@ -85,7 +85,6 @@ fn a_real_video_is_found_with_its_times() {
     // An everyday word finds what the model calls by its breed.
     let dogs = json(&sandbox.run(library(&["search", "dog", "--json"])).expect_code(0));
     assert_eq!(dogs, hit);
-    assert!(sandbox.run(library(&["labels", "--groups"])).expect_code(0).stdout.lines().any(|word| word == "dog"));
     let none = sandbox.run(library(&["search", "samoyed", "NOT", "samoyed"])).expect_code(0);
     assert!(none.stderr.contains("0 of 0 files"), "{}", none.stderr);
     let unknown = sandbox.run(library(&["search", "samoyd"])).expect_code(2);

@@ -228,8 +228,8 @@ pub(crate) struct ShowArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct LabelsArgs {
-    /// Instead, the everyday words that `search` takes for groups of ImageNet's labels
-    #[arg(long)]
+    /// Instead, the everyday words that `search` takes for groups of ImageNet's labels; needs no library
+    #[arg(long, conflicts_with_all = ["by", "limit"])]
     pub(crate) groups: bool,
     /// Whose tags [default: the newest model's]
     #[arg(long, value_name = "MODEL")]

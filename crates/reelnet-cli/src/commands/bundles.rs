@@ -9,6 +9,7 @@ use reelnet_infer::engine::Precision;
 use reelnet_infer::{Bundle, Classifier, Labels, calibration};
 
 use crate::args::PrecisionArg;
+use crate::output::say;
 
 /// Where `model pull` puts bundles, and `--model NAME` finds them.
 pub(super) fn pulled_folder() -> Option<PathBuf> {
@@ -40,6 +41,16 @@ pub(super) fn sized_classifier(
 ) -> anyhow::Result<Classifier> {
     bundle.manifest.pixels.crop = crop;
     with_precision(bundle, model, device, precision)
+}
+
+/// Says what computed instead of what was asked for, and why, once something was scored. That there is no engine is told to who wants
+/// to know everything.
+pub(super) fn tell_shortfall(classifier: &Classifier, precision: PrecisionArg, verbose: bool) {
+    if (verbose || precision != PrecisionArg::F32)
+        && let Some(shortfall) = classifier.shortfall()
+    {
+        say(shortfall);
+    }
 }
 
 fn with_precision(

@@ -7,11 +7,9 @@ use bytemuck::Pod;
 use super::conv::{FusedConvSpec, Residual};
 use super::element::{Element, Pass, by_number, vectorised};
 use super::number::{After, Number};
+use super::passes::whole_rows;
 use crate::flex::curve::{Clip, Curve, Sigmoid, Swish};
 use crate::flex::team::pieces_on;
-
-/// Numbers that one task writes at least.
-const PIECE: usize = 1 << 14;
 
 /// `after(gate · sums + residual)`, position by position.
 #[derive(Debug)]
@@ -99,7 +97,7 @@ impl<C: Curve> Write<'_, C> {
     fn rows<E: Element>(self, residual: impl Fn(E) -> f32 + Sync) {
         let Self { finish, curve, sums, gate, destination } = self;
         let channels = finish.channels;
-        let piece = (PIECE / channels).max(1) * channels;
+        let piece = whole_rows(channels);
         pieces_on(finish.threads, bytemuck::cast_slice_mut::<u8, E>(destination), piece, |index, numbers| {
             let sums = &sums[index * piece..][..numbers.len()];
             vectorised(

@@ -13,6 +13,11 @@ const RUN: usize = 256;
 /// Channels that are added up at a time: their sums stay in registers and the nearest cache.
 const CHANNELS: usize = 64;
 
+/// The numbers of as many whole rows of `channels` as one task writes.
+pub(super) fn whole_rows(channels: usize) -> usize {
+    (PIECE / channels).max(1) * channels
+}
+
 /// `(byte - mean) / deviation`, channel by channel, in units of `scale`.
 ///
 /// # Shapes
@@ -211,7 +216,7 @@ impl Pass for Multiply<'_> {
         let Self { images, image, first, frames, channels, gates, threads } = self;
         let images = bytemuck::cast_slice_mut::<u8, E>(images);
         assert!(images.len().is_multiple_of(image), "there are whole images");
-        let piece = (PIECE / channels).max(1) * channels;
+        let piece = whole_rows(channels);
         for (index, image) in images.chunks_exact_mut(image).enumerate() {
             let gate = &gates[(first + index) / frames * channels..][..channels];
             pieces_on(threads, image, piece, |_, rows| {

@@ -5,7 +5,7 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::Ordering;
 
 use super::ffi;
-use super::library::{CONVOLUTIONS, PACKINGS, REORDERS, computes_halves, sums_bytes_exactly};
+use super::library::{CONVOLUTIONS, PACKINGS, REORDERS, computes_bf16, sums_bytes_exactly};
 use super::plan::check;
 use super::problem::{Convolution, Direction};
 use crate::fused::{After, FusedConvSpec, FusedError, FusedPoolSpec, Number};
@@ -37,7 +37,7 @@ impl Kernel {
         if spec.source.is_8_bit() && !sums_bytes_exactly() {
             return Err(FusedError("bytes need a processor with VNNI instructions to be summed exactly".to_owned()));
         }
-        if [spec.source, spec.destination].contains(&Number::Bf16) && !computes_halves() {
+        if [spec.source, spec.destination].contains(&Number::Bf16) && !computes_bf16() {
             return Err(FusedError("bfloat16 needs a processor with AVX-512 instructions".to_owned()));
         }
         let fused = ffi::Fused {

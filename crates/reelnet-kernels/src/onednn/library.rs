@@ -40,7 +40,7 @@ pub(super) fn sums_bytes_exactly() -> bool {
 }
 
 /// Whether there are kernels for bfloat16. x86 has none without wide vectors.
-pub(crate) fn computes_halves() -> bool {
+pub(crate) fn computes_bf16() -> bool {
     !cfg!(target_arch = "x86_64") || library().instructions.starts_with("AVX-512")
 }
 

@@ -16,5 +16,5 @@ mod team;
 mod tensors;
 
 pub(crate) use extension::{conv, takes};
-pub(crate) use library::{computes_halves, library, work};
+pub(crate) use library::{computes_bf16, library, work};
 pub(crate) use team::on_its_threads;

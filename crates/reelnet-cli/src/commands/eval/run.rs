@@ -13,7 +13,7 @@ use reelnet_train::data::DataSet;
 use reelnet_train::{Evaluated, data_id, evaluate};
 
 use super::{folder, list, page, print};
-use crate::args::{EvalArgs, PrecisionArg};
+use crate::args::EvalArgs;
 use crate::commands::bundles;
 use crate::exit::Outcome;
 use crate::interrupt;
@@ -66,9 +66,7 @@ pub(crate) fn eval(args: &EvalArgs) -> anyhow::Result<Outcome> {
             loaded.packets
         ));
     }
-    if let Some(shortfall) = classifier.shortfall().filter(|_| args.scoring.precision != PrecisionArg::F32) {
-        say(shortfall);
-    }
+    bundles::tell_shortfall(&classifier, args.scoring.precision, false);
     if ended == Evaluated::Interrupted {
         say(format_args!("interrupted: {tried} of {files} files were tried; the same command goes on"));
         return Ok(Outcome::Interrupted);

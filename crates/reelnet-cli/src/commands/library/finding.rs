@@ -98,16 +98,18 @@ pub(super) async fn show(store: &Store, args: &ShowArgs) -> anyhow::Result<Outco
     Ok(Outcome::Done)
 }
 
-pub(super) async fn labels(store: &Store, args: &LabelsArgs) -> anyhow::Result<Outcome> {
-    if args.groups {
-        let words: Vec<&str> = groups::groups().collect();
-        if args.json {
-            println_json(&words)?;
-        } else {
-            writeln!(stdout().lock(), "{}", words.join("\n"))?;
-        }
-        return Ok(Outcome::Done);
+/// `reelnet library labels --groups`: of no library in particular.
+pub(super) fn groups(args: &LabelsArgs) -> anyhow::Result<Outcome> {
+    let words: Vec<&str> = groups::groups().collect();
+    if args.json {
+        println_json(&words)?;
+    } else {
+        writeln!(stdout().lock(), "{}", words.join("\n"))?;
     }
+    Ok(Outcome::Done)
+}
+
+pub(super) async fn labels(store: &Store, args: &LabelsArgs) -> anyhow::Result<Outcome> {
     let model = model(store, args.by.as_deref()).await?;
     let facets = store.facets(&model, args.limit).await?;
     if args.json {

@@ -27,6 +27,11 @@ use crate::output::say;
 const STORE: &str = "REELNET_STORE";
 
 pub(crate) fn library(args: &LibraryArgs) -> anyhow::Result<Outcome> {
+    if let LibraryCommand::Labels(args) = &args.command
+        && args.groups
+    {
+        return finding::groups(args);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

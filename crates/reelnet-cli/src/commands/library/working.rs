@@ -22,7 +22,7 @@ use reelnet_library::{LibraryError, Store};
 use serde_json::json;
 
 use super::scanning::{options as scan_options, println_json, tell};
-use crate::args::{LibraryRunArgs, LibraryWorkArgs, PrecisionArg, WindowArgs};
+use crate::args::{LibraryRunArgs, LibraryWorkArgs, WindowArgs};
 use crate::commands::bundles;
 use crate::exit::Outcome;
 use crate::interrupt;
@@ -257,10 +257,7 @@ fn end(args: &LibraryWorkArgs, ready: &Ready, report: &WorkReport) -> anyhow::Re
     if report.ranges.size > 0 {
         say(read(report.ranges));
     }
-    let is_told = args.verbose || args.scoring.precision != PrecisionArg::F32;
-    if let Some(shortfall) = ready.analyst.classifier.shortfall().filter(|_| is_told) {
-        say(shortfall);
-    }
+    bundles::tell_shortfall(&ready.analyst.classifier, args.scoring.precision, args.verbose);
     if ready.options.cancel.is_cancelled() {
         say("interrupted: what was done is kept, and the same command goes on");
         return Ok(Outcome::Interrupted);

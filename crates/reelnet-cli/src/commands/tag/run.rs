@@ -10,7 +10,7 @@ use reelnet_clips::{ClipError, ClipErrorKind, Limits};
 use reelnet_infer::tag::{TagError, tag_file};
 
 use super::rows::{Printer, Row, Status};
-use crate::args::{PrecisionArg, TagArgs};
+use crate::args::TagArgs;
 use crate::commands::bundles;
 use crate::commands::files::{Found, find};
 use crate::exit::Outcome;
@@ -84,11 +84,7 @@ pub(crate) fn tag(args: &TagArgs) -> anyhow::Result<Outcome> {
     )?;
     progress.finish();
     opening::close(&opener);
-    if let Some(shortfall) =
-        classifier.shortfall().filter(|_| args.verbose || args.scoring.precision != PrecisionArg::F32)
-    {
-        say(shortfall);
-    }
+    bundles::tell_shortfall(&classifier, args.scoring.precision, args.verbose);
     tally.report(skipped, start.elapsed());
     if cancel.is_cancelled() {
         say(format_args!("interrupted: {} of {} files are done", tally.files(), files.len() + unreadable.len()));

@@ -36,7 +36,7 @@ pub(crate) fn train(args: &TrainArgs) -> anyhow::Result<Outcome> {
         cancel: interrupt::watch()?,
     };
     if recipe.precision == Precision::Bf16 && options.device == Device::flex() && !cpu::computes_bf16() {
-        say("this processor has no bfloat16 arithmetic: `precision = \"f32\"` is many times as fast here");
+        say("there are no kernels of bfloat16 for this processor: `precision = \"f32\"` is faster here");
     }
     if args.dry_run {
         return plan::print(&reelnet_train::dry_run(&recipe, &options)?, args.json);
