@@ -40,6 +40,9 @@ fn a_step_is_measured_and_moves_the_weights() {
     assert_eq!(losses.len(), 2, "{found}");
     // Dropout draws anew, so a loss may rise; a step that left the weights as they were would leave batch statistics too.
     assert!(losses.iter().all(|loss| loss.is_finite() && *loss > 0.0) && losses[0] != losses[1], "{losses:?}");
+    // Computed again on the way back, it is the same step.
+    let again = measured(&sandbox, &[&words[..], &["--recompute"]].concat());
+    assert_eq!(again["losses"], found["losses"]);
 }
 
 #[test]

@@ -49,6 +49,16 @@ fn a_calibrated_bundle_tags_in_bytes() {
 
     let tag = ["tag", "--format", "jsonl", "--model", "my bytes", "--precision", "int8", "my clips/Samoyed/dog.mp4"];
     assert_eq!(best(&sandbox.run(tag).expect_code(0).stdout), "Samoyed");
+    let bench = |model: &str| {
+        let words = ["bench", "forward", "--model", model, "--precision", "int8", "--seconds", "0", "--json"];
+        sandbox.run(words)
+    };
+    // It is measured as it tags; without a calibration every layer is in bytes, and that is told.
+    assert_eq!(bench("my bytes").expect_code(0).stderr, "");
+    sandbox.run(["init", "--network", "efficientnet-lite0", "--out", "fresh"]).expect_code(0);
+    assert!(bench("fresh").expect_code(0).stderr.contains("bytes from the first layer on"));
+    sandbox.write("fresh/int8.toml", "what?");
+    assert!(bench("fresh").expect_code(2).stderr.contains("does not parse"));
     // A second time it is in the way.
     let again = sandbox.run(calibrate).expect_code(2);
     assert!(again.stderr.contains("my bytes"), "{}", again.stderr);

@@ -30,12 +30,13 @@ fn prepare(sandbox: &Sandbox) {
     let small = [
         ("classes = 10", "classes = 2"),
         ("width = 0.25", "width = 0.1"),
-        ("epochs = 16", "epochs = 4"),
+        ("epochs = 48", "epochs = 4"),
         ("size = 64", "size = 8"),
         ("at_once = 64", "at_once = 4"),
         ("resize = 56", "resize = 16"),
         ("crop = 56", "crop = 16"),
         ("every_steps = 200", "every_steps = 3"),
+        ("every_epochs = 12.0", "every_epochs = 4.0"),
         ("learning_rate = 0.4", "learning_rate = 1.6"),
     ];
     let recipe = small.iter().fold(recipe.to_owned(), |text, (old, new)| {

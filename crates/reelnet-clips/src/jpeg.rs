@@ -10,7 +10,8 @@ pub(crate) fn is_complete(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     loop {
         // Between segments, and within pixels, everything up to a marker is skipped.
-        let Some(at) = rest.windows(2).position(|pair| pair[0] == 0xff && is_marker(pair[1])) else { return false };
+        let begins_marker = |&at: &usize| rest.get(at + 1).is_some_and(|&byte| is_marker(byte));
+        let Some(at) = memchr::memchr_iter(0xff, rest).find(begins_marker) else { return false };
         let marker = rest[at + 1];
         rest = &rest[at + 2..];
         if marker == END_OF_IMAGE {

@@ -51,11 +51,14 @@ impl Axis {
         if most > MOST_TAPS {
             return None;
         }
-        let mut rows: Vec<(usize, Vec<f64>)> = Vec::with_capacity(kept);
+        // The weights of all result pixels one behind the other: a picture has some thousand of them, and each picture of a
+        // data set its own size.
+        let mut all: Vec<f64> = Vec::with_capacity(kept * most.min(4));
+        let mut rows: Vec<(usize, usize)> = Vec::with_capacity(kept);
         for result in offset..offset + kept {
             let centre = (result as f64 + 0.5) * ratio - 0.5;
             let first = floor(centre - radius);
-            let mut weights: Vec<f64> = Vec::new();
+            let begin = all.len();
             let mut start = None;
             for position in first..=first + signed(most) {
                 let weight = kernel((position as f64 - centre).abs(), ratio);
@@ -64,12 +67,13 @@ impl Axis {
                 }
                 let position = usize::try_from(position.clamp(0, signed(from) - 1)).unwrap_or(0);
                 let start = *start.get_or_insert(position);
-                weights.resize((position - start + 1).max(weights.len()), 0.0);
-                weights[position - start] += weight;
+                let place = begin + position - start;
+                all.resize((place + 1).max(all.len()), 0.0);
+                all[place] += weight;
             }
-            rows.push((start.unwrap_or(0), weights));
+            rows.push((start.unwrap_or(0), all.len() - begin));
         }
-        let taps = rows.iter().map(|(_, weights)| weights.len()).max().unwrap_or(1);
+        let taps = rows.iter().map(|&(_, count)| count).max().unwrap_or(1);
         let kind = if from == to {
             Kind::Same { offset }
         } else if to == 2 * from {
@@ -80,11 +84,16 @@ impl Axis {
         let mut starts = Vec::with_capacity(kept);
         let mut fine: Vec<u16> = Vec::with_capacity(kept * taps);
         let mut coarse: Vec<i16> = Vec::with_capacity(kept * taps);
-        for (start, weights) in rows {
+        let mut rest = all.as_slice();
+        let mut padded = Vec::with_capacity(taps);
+        for (start, count) in rows {
+            let weights;
+            (weights, rest) = rest.split_at(count);
             // Near the far edge the padding would lead out of the source.
             let shift = (start + taps).saturating_sub(from).min(start);
-            let mut padded = vec![0.0; shift];
-            padded.extend(weights);
+            padded.clear();
+            padded.resize(shift, 0.0);
+            padded.extend_from_slice(weights);
             padded.resize(taps, 0.0);
             starts.push(u32::try_from(start - shift).ok()?);
             fine.extend(fixed::<65536>(&padded).map(|weight| u16::try_from(weight).unwrap_or(u16::MAX)));

@@ -21,7 +21,7 @@ pub enum Mode {
     Training {
         /// Where the draws come from.
         rng: ChaCha8Rng,
-        /// How far the running statistics move towards a batch's; 1 replaces them.
+        /// How far the running statistics move towards a batch's; 1 replaces them, 0 leaves them.
         bn_update_rate: f64,
     },
 }
@@ -78,6 +78,16 @@ impl ForwardPass {
         Self { border, ..Self::new(Mode::Inference) }
     }
 
+    /// The same pass for a stretch that has been walked before: it draws the same, and leaves the running statistics alone.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let mut pass = self.clone();
+        if let Mode::Training { bn_update_rate, .. } = &mut pass.mode {
+            *bn_update_rate = 0.0;
+        }
+        pass
+    }
+
     /// Clips as the pass holds them.
     pub(crate) fn take(&self, features: Tensor<5>) -> Tensor<5> {
         match self.precision {
@@ -95,7 +105,9 @@ impl ForwardPass {
             Mode::Training { bn_update_rate, .. } => {
                 let (weight, bias) = (norm.weight.val(), norm.bias.val());
                 let (features, statistics) = kernels::batch_norm_train(features, weight, bias, norm.epsilon(), then);
-                norm.update(statistics.mean, statistics.variance, bn_update_rate);
+                if bn_update_rate > 0.0 {
+                    norm.update(statistics.mean, statistics.variance, bn_update_rate);
+                }
                 features
             }
         }

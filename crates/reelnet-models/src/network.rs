@@ -147,18 +147,49 @@ impl Network {
     /// # Errors
     /// If the clips do not fit the network.
     pub fn forward_with(&self, pass: &mut ForwardPass, clips: Tensor<5>) -> Result<Tensor<2>, ConfigError> {
-        let [batch, channels, frames, height, width] = clips.dims();
-        self.check_input(channels, [frames, height, width])?;
-        let features = pass.take(channels_last(clips));
+        let [batch, ..] = clips.dims();
+        let features = self.take(pass, clips)?;
         let logits = self.run(pass, features);
         Ok(logits.reshape([batch, self.config.classes()]))
     }
 
+    /// Clips as the first segment takes them: `[batch, frames, height, width, 3]`.
+    ///
+    /// # Errors
+    /// If the clips do not fit the network.
+    pub fn take(&self, pass: &ForwardPass, clips: Tensor<5>) -> Result<Tensor<5>, ConfigError> {
+        let [_, channels, frames, height, width] = clips.dims();
+        self.check_input(channels, [frames, height, width])?;
+        Ok(pass.take(channels_last(clips)))
+    }
+
     /// Walks through the network with any pass.
     pub fn run<P: Pass>(&self, pass: &mut P, features: P::Features) -> P::Features {
+        (0..self.segments()).fold(features, |features, segment| self.run_segment(segment, pass, features))
+    }
+
+    /// How many segments follow each other, with one tensor between two of them: the stem, each block, the head.
+    pub fn segments(&self) -> usize {
+        let blocks = match &self.body {
+            Body::ResNet(network) => network.count_blocks(),
+            Body::EfficientNet(network) => network.count_blocks(),
+        };
+        blocks + 2
+    }
+
+    /// Walks through one segment; the last one gives logits, `[batch, 1, 1, 1, classes]`.
+    ///
+    /// # Panics
+    /// If the network has fewer segments.
+    pub fn run_segment<P: Pass>(&self, segment: usize, pass: &mut P, features: P::Features) -> P::Features {
+        let is_head = segment + 1 == self.segments();
         match &self.body {
-            Body::ResNet(network) => network.run(pass, features),
-            Body::EfficientNet(network) => network.run(pass, features),
+            Body::ResNet(network) if segment == 0 => network.run_stem(pass, features),
+            Body::ResNet(network) if is_head => network.run_head(pass, features),
+            Body::ResNet(network) => network.run_block(segment - 1, pass, features),
+            Body::EfficientNet(network) if segment == 0 => network.run_stem(pass, features),
+            Body::EfficientNet(network) if is_head => network.run_head(pass, features),
+            Body::EfficientNet(network) => network.run_block(segment - 1, pass, features),
         }
     }
 

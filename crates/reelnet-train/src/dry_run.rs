@@ -82,7 +82,8 @@ pub fn dry_run(recipe: &Recipe, options: &RunOptions) -> Result<DryRun, TrainErr
     let (batch, bad) = Taken::sort(samples);
 
     // ---- Two steps ----
-    let mut state = State::new(recipe, network, device, String::new(), options.threads);
+    let state = State::new(recipe, network, device, String::new(), options.threads);
+    let mut state = state.recomputing(options.recompute);
     let first = state.step(recipe, batch.clone(), schedule.learning_rate(1))?;
     let began = Instant::now();
     state.step(recipe, batch, schedule.learning_rate(2))?;

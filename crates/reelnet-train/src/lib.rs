@@ -27,6 +27,7 @@ pub mod loss;
 pub mod optimizer;
 mod order;
 pub mod recipe;
+mod recompute;
 mod report;
 mod run_folder;
 pub mod schedule;

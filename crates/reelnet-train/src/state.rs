@@ -20,6 +20,7 @@ use crate::journal::WeightsOf;
 use crate::loss::cross_entropies;
 use crate::optimizer::Optimizer;
 use crate::recipe::Recipe;
+use crate::recompute::Walked;
 use crate::trainer::Loaded;
 
 /// Losses that decide whether a run diverges.
@@ -100,6 +101,7 @@ pub(crate) struct State {
     optimizer: Optimizer,
     ema: Option<Ema>,
     device: Device,
+    recompute: bool,
     pub(crate) progress: Progress,
 }
 
@@ -112,8 +114,14 @@ impl State {
             ema: recipe.ema.as_ref().map(|config| Ema::new(config, &network)),
             network: Some(network),
             device,
+            recompute: false,
             progress: Progress::new(data, threads),
         }
+    }
+
+    /// The same state, whose steps compute again what they would keep otherwise.
+    pub(crate) fn recomputing(self, recompute: bool) -> Self {
+        Self { recompute, ..self }
     }
 
     /// The state of a checkpoint.
@@ -141,6 +149,7 @@ impl State {
             ema,
             network: Some(network),
             device: device.clone(),
+            recompute: false,
             progress,
         })
     }
@@ -261,13 +270,14 @@ impl State {
         let targets = Tensor::from_data(TensorData::new(targets, [rows, classes]), &self.device);
         let clips: Vec<_> = part.clips.outer_iter().collect();
         let input = clip_batch(&clips, &recipe.pixels, &self.device);
-        let mut pass = ForwardPass::new(mode).in_precision(recipe.precision);
-        let logits = self.network().forward_with(&mut pass, input)?;
+        let pass = ForwardPass::new(mode).in_precision(recipe.precision);
+        let network = self.network();
+        let (walked, logits) = Walked::forward(network, pass, input, self.recompute)?;
         let loss = cross_entropies(logits.clone(), targets).sum();
         let sum: f32 = loss.clone().into_scalar();
         // Nothing is learned from what is no number, and a backward pass of it takes as long as any.
         if sum.is_finite() {
-            gradients.add(self.network(), (loss / total as f64).backward());
+            walked.backward(network, &(loss / total as f64), gradients);
         }
         let logits: Vec<f32> =
             logits.into_data().convert::<f32>().try_to_vec().expect("the data was just converted to f32");

@@ -40,6 +40,9 @@ pub struct RunOptions {
     pub threads: usize,
     /// Threads that load.
     pub workers: usize,
+    /// Keeps only what goes into each block of the network and computes the rest again on the way back: less memory, more time,
+    /// the same weights.
+    pub recompute: bool,
     /// Where to compute.
     pub device: Device,
     /// Ends the run in order.
@@ -134,6 +137,7 @@ impl<'run> Run<'run> {
             let state = first_state(fingerprint)?;
             (RunFolder::begin(&options.run_folder, recipe)?, state)
         };
+        let state = state.recomputing(options.recompute);
         let journal = Journal::open(&folder.journal())?;
         checkpoint::sweep(&folder.checkpoints())?;
         let events = Events::begin(&folder.events(), state.progress.step)?;

@@ -52,7 +52,7 @@ pub(crate) struct WorkArgs {
 pub(crate) struct ForwardBenchArgs {
     #[command(flatten)]
     pub(crate) work: WorkArgs,
-    /// Numbers in between; int8 is scaled by what the measured clips themselves reach
+    /// Numbers in between; int8 as the bundle was calibrated, else from the first layer on
     #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
     pub(crate) precision: PrecisionArg,
     /// What computes [default: the engine, and burn where there is none]
@@ -73,6 +73,9 @@ pub(crate) struct StepBenchArgs {
     /// Numbers in between
     #[arg(long, value_enum, default_value_t = StepPrecisionArg::F32)]
     pub(crate) precision: StepPrecisionArg,
+    /// Keep only what goes into each block, and compute the rest again on the way back
+    #[arg(long)]
+    pub(crate) recompute: bool,
 }
 
 #[derive(Debug, Args)]

@@ -38,6 +38,7 @@ pub(crate) struct InspectArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(crate) struct TrainArgs {
     /// A recipe, such as those in configs/
     #[arg(value_name = "RECIPE")]
@@ -69,6 +70,9 @@ pub(crate) struct TrainArgs {
     /// Threads that load and decode [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) workers: Option<u16>,
+    /// Keep only what goes into each block, and compute the rest again on the way back: less memory, more time, the same weights
+    #[arg(long)]
+    pub(crate) recompute: bool,
     /// cpu, cuda or cuda:N
     #[arg(long, default_value = "cpu")]
     pub(crate) device: DeviceChoice,

@@ -34,7 +34,7 @@ pub enum Numbers {
     F32,
     /// The upper halves of floats.
     Bf16,
-    /// Bytes, scaled by what the features reach on the measured clips themselves.
+    /// Bytes: as a bundle was calibrated, or from the first layer on, scaled by what the features reach on the measured clips themselves.
     Int8,
 }
 
@@ -56,6 +56,8 @@ pub struct ForwardCase {
     pub shape: [usize; 4],
     /// Numbers in between.
     pub numbers: Numbers,
+    /// How the bundle was calibrated, for bytes.
+    pub calibrated: Option<Bytes>,
     /// Threads to compute with.
     pub threads: NonZero<usize>,
     /// What has to compute. Without a wish it is an engine, and burn where there is none.
@@ -185,9 +187,14 @@ fn engine(network: &Network, case: &ForwardCase, values: &[f32]) -> Result<Engin
         Numbers::F32 => Precision::F32,
         Numbers::Bf16 => Precision::Bf16,
         Numbers::Int8 => {
-            let mut ranges = Ranges::default();
-            Engine::compile(network, &spec(Precision::F32))?.run_watching_ranges(values, &mut ranges);
-            Precision::Int8(Bytes { ranges, floats_until: 0 })
+            let bytes = if let Some(calibrated) = &case.calibrated {
+                calibrated.clone()
+            } else {
+                let mut ranges = Ranges::default();
+                Engine::compile(network, &spec(Precision::F32))?.run_watching_ranges(values, &mut ranges);
+                Bytes { ranges, floats_until: 0 }
+            };
+            Precision::Int8(bytes)
         }
     };
     Engine::compile(network, &spec(precision))
@@ -224,7 +231,8 @@ mod tests {
     fn measured(backend: Option<Backend>, numbers: Numbers) -> Result<Option<ForwardBench>, ForwardError> {
         let count: usize = SHAPE.iter().product::<usize>() * 3;
         let clips: Vec<f32> = (0..count).map(|index| (index as f32 * 0.37).sin()).collect();
-        let case = ForwardCase { shape: SHAPE, numbers, threads: NonZero::<usize>::MIN, backend, profile: false };
+        let threads = NonZero::<usize>::MIN;
+        let case = ForwardCase { shape: SHAPE, numbers, calibrated: None, threads, backend, profile: false };
         bench_forward(&network(), &case, &clips, &Patience { seconds: 0.0, cancel: CancelToken::new() })
     }
 

@@ -159,7 +159,8 @@ impl<C: CheckpointStrategy> OneDnnOps for Autodiff<Flex, C> {
                 step.finish(saved, tensors::forward(&convolution, &features, &weight, None, Keep::Nothing))
             }
             OpsKind::UnTracked(step) => {
-                step.finish(Flex::onednn_conv(features.into_primitive(), weight.into_primitive(), convolution))
+                let (features, weight) = (features.into_primitive(), weight.into_primitive());
+                step.finish(tensors::forward(&convolution, &features, &weight, None, Keep::Nothing))
             }
         }
     }
@@ -181,7 +182,7 @@ impl<C: CheckpointStrategy> OneDnnOps for Autodiff<Flex, C> {
             OpsKind::UnTracked(step) => {
                 let (features, weight, bias) =
                     (features.into_primitive(), weight.into_primitive(), bias.into_primitive());
-                step.finish(Flex::onednn_conv_with_bias(features, weight, bias, convolution))
+                step.finish(tensors::forward(&convolution, &features, &weight, Some(&bias), Keep::Nothing))
             }
         }
     }

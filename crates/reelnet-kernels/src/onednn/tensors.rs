@@ -17,7 +17,8 @@ use crate::flex::tensors::{Dense, Float, bytes_of, fresh};
 pub(super) enum Keep {
     /// The weights stay as they are: inference.
     Packed,
-    /// The weights change before they are needed again: training.
+    /// The weights may change before they are needed again: a device with gradients, whether or not this operation has one. To
+    /// keep them would have the optimizer copy what it changes in place.
     Nothing,
 }
 

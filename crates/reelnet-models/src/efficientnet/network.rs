@@ -57,11 +57,19 @@ impl EfficientNet {
         Self { conv_stem, bn1, blocks, conv_head, bn2, activation: first.activation, dropout, classifier }
     }
 
-    pub(crate) fn run<P: Pass>(&self, pass: &mut P, clips: P::Features) -> P::Features {
-        let mut features = pass.conv_norm(&self.conv_stem, &self.bn1, Some(self.activation), clips);
-        for block in self.blocks.iter().flatten() {
-            features = block.run(pass, features);
-        }
+    pub(crate) fn count_blocks(&self) -> usize {
+        self.blocks.iter().flatten().count()
+    }
+
+    pub(crate) fn run_block<P: Pass>(&self, block: usize, pass: &mut P, features: P::Features) -> P::Features {
+        self.blocks.iter().flatten().nth(block).expect("one of the blocks").run(pass, features)
+    }
+
+    pub(crate) fn run_stem<P: Pass>(&self, pass: &mut P, clips: P::Features) -> P::Features {
+        pass.conv_norm(&self.conv_stem, &self.bn1, Some(self.activation), clips)
+    }
+
+    pub(crate) fn run_head<P: Pass>(&self, pass: &mut P, features: P::Features) -> P::Features {
         let features = pass.conv_norm(&self.conv_head, &self.bn2, Some(self.activation), features);
         let features = pass.global_average(features);
         let features = pass.dropout(self.dropout, features);

@@ -102,8 +102,20 @@ impl ResNet {
         }
     }
 
-    pub(crate) fn run<P: Pass>(&self, pass: &mut P, clips: P::Features) -> P::Features {
-        // ---- Stem ----
+    /// All blocks, stage after stage.
+    fn blocks(&self) -> impl Iterator<Item = &Bottleneck> {
+        [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().flatten()
+    }
+
+    pub(crate) fn count_blocks(&self) -> usize {
+        self.blocks().count()
+    }
+
+    pub(crate) fn run_block<P: Pass>(&self, block: usize, pass: &mut P, features: P::Features) -> P::Features {
+        self.blocks().nth(block).expect("one of the blocks").run(pass, features)
+    }
+
+    pub(crate) fn run_stem<P: Pass>(&self, pass: &mut P, clips: P::Features) -> P::Features {
         let features = self.conv1.run(pass, clips);
         let mut features = pass.normalise(&self.bn1, Some(Activation::Relu), features);
         if let Some(pool) = &self.maxpool {
@@ -112,13 +124,10 @@ impl ResNet {
         if let Some(pool) = &self.max_pool {
             features = pass.max_pool(pool, features);
         }
+        features
+    }
 
-        // ---- Stages ----
-        for block in [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().flatten() {
-            features = block.run(pass, features);
-        }
-
-        // ---- Head ----
+    pub(crate) fn run_head<P: Pass>(&self, pass: &mut P, mut features: P::Features) -> P::Features {
         if let Some(pool) = &self.head_pool {
             features = pass.average_pool(pool, features);
         }

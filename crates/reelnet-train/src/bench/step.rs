@@ -29,6 +29,8 @@ pub struct StepCase {
     pub pixels: Pixels,
     /// Numbers between the layers.
     pub precision: Precision,
+    /// Keeps only what goes into each block, and computes the rest again on the way back.
+    pub recompute: bool,
     /// Threads that compute; only written down.
     pub threads: usize,
     /// Where to compute.
@@ -52,7 +54,7 @@ pub struct StepBench {
 /// # Errors
 /// If the clips do not fit the network, or a step ends in something that is no number.
 pub fn bench_step(case: StepCase, patience: &Patience) -> Result<Option<StepBench>, TrainError> {
-    let StepCase { network, clips, pixels, precision, threads, device } = case;
+    let StepCase { network, clips, pixels, precision, recompute, threads, device } = case;
     let (batch, frames, height, width, _) = clips.dim();
     let macs = network.count([frames, height, width])?.macs * batch as u64 * PASSES;
 
@@ -72,7 +74,7 @@ pub fn bench_step(case: StepCase, patience: &Patience) -> Result<Option<StepBenc
     let classes = recipe.network.classes();
     let labels = (0..batch).map(|clip| vec![clip % classes]).collect();
     let taken = Taken::new(clips, labels);
-    let mut state = State::new(&recipe, trained, device, String::new(), threads);
+    let mut state = State::new(&recipe, trained, device, String::new(), threads).recomputing(recompute);
 
     let mut losses = Vec::new();
     let turns = take_turns(patience, || {
@@ -106,7 +108,8 @@ mod tests {
         let clips = Array5::from_shape_fn((4, 1, 32, 32, 3), |(clip, _, y, x, c)| {
             u8::try_from((clip * 40 + y * 3 + x * 5 + c) % 256).expect("a byte")
         });
-        let case = StepCase { network, clips, pixels: Pixels::of(&name), precision, threads: 1, device };
+        let case =
+            StepCase { network, clips, pixels: Pixels::of(&name), precision, recompute: false, threads: 1, device };
         let patience = Patience { seconds: 0.0, cancel: CancelToken::new() };
         let found = bench_step(case, &patience).expect("the clips fit").expect("nobody cancels");
         assert_eq!(found.losses.len(), found.turns.turns + 2);

@@ -37,7 +37,7 @@ impl Recipe {
             }
             let text = toml::to_string(&table).expect("a table that was parsed can be written");
             recipe = toml::from_str(&text)
-                .map_err(|error| Kind::Set { words: settings.join(" --set "), why: error.message().to_owned() })?;
+                .map_err(|error| Kind::Set { words: settings.join(" --set "), why: plain(error.message()) })?;
         }
         recipe.check()?;
         Ok(recipe)
@@ -51,7 +51,7 @@ impl Recipe {
 
 /// The parser's words, with the place they are about and a guess of what was meant.
 fn told(error: &toml::de::Error, text: &str) -> Kind {
-    let message = error.message().to_owned();
+    let message = plain(error.message());
     let place = error.span().map(|span| {
         let before = &text[..span.start.min(text.len())];
         let number = before.matches('\n').count() + 1;
@@ -66,6 +66,19 @@ fn told(error: &toml::de::Error, text: &str) -> Kind {
     });
     let suggestion = nearest(&message);
     Kind::Words { place: place.unwrap_or_default(), message, suggestion }
+}
+
+/// The parser's words without Rust's names of numbers.
+fn plain(message: &str) -> String {
+    let Some((what, kind)) = message.rsplit_once("expected ") else { return message.to_owned() };
+    let expected = match kind {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0 on",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "bool" | "a boolean" => "true or false",
+        kind => kind,
+    };
+    format!("{what}expected {expected}")
 }
 
 /// The parser quotes the word it did not know first, and then the legal ones.

@@ -150,6 +150,7 @@ pub(crate) fn options(root: &Path, run: &str) -> RunOptions {
         resume: false,
         threads: 1,
         workers: 1,
+        recompute: false,
         device: Device::flex(),
         cancel: CancelToken::new(),
     }

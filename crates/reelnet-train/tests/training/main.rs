@@ -6,4 +6,5 @@ mod gradients;
 mod learning;
 mod made;
 mod recipes;
+mod recompute;
 mod resume;

@@ -55,7 +55,9 @@ fn unknown_keys_wrong_types_and_missing_keys_are_told() {
     let told = changed("every_steps = 2", "every_step = 2");
     assert!(told.contains("[checkpoint]") && told.contains("did you mean `every_steps`?"), "{told}");
     let told = changed("learning_rate = 0.1", "learning_rate = \"fast\"");
-    assert!(told.contains("learning_rate") && told.contains("line "), "{told}");
+    assert!(told.contains("learning_rate") && told.contains("line ") && told.ends_with("expected a number"), "{told}");
+    let told = changed("size = 4", "size = -4");
+    assert!(told.contains("[batch] size") && told.ends_with("expected a whole number from 0 on"), "{told}");
     assert!(changed("label_smoothing = 0.1", "").contains("label_smoothing"));
     assert!(changed("kind = \"sgd\"", "kind = \"sdg\"").contains("did you mean `sgd`?"));
     assert!(changed("[ema]", "[emma]").contains("did you mean `ema`?"));

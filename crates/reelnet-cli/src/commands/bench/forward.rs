@@ -12,7 +12,7 @@ use crate::output::say;
 
 pub(crate) fn bench_forward(args: &ForwardBenchArgs) -> anyhow::Result<Outcome> {
     let cancel = interrupt::watch()?;
-    let work = Work::new(&args.work)?;
+    let work = Work::new(&args.work, args.precision == PrecisionArg::Int8)?;
     let numbers = match args.precision {
         PrecisionArg::F32 => Numbers::F32,
         PrecisionArg::Bf16 => Numbers::Bf16,
@@ -22,7 +22,17 @@ pub(crate) fn bench_forward(args: &ForwardBenchArgs) -> anyhow::Result<Outcome> 
         BackendArg::Engine => Backend::Engine,
         BackendArg::Burn => Backend::Burn,
     });
-    let case = ForwardCase { shape: work.shape, numbers, threads: work.threads, backend, profile: args.profile };
+    if numbers == Numbers::Int8 && work.calibrated.is_none() {
+        say("bytes from the first layer on; a bundle that `reelnet model calibrate` made runs as it was calibrated");
+    }
+    let case = ForwardCase {
+        shape: work.shape,
+        numbers,
+        calibrated: work.calibrated.clone(),
+        threads: work.threads,
+        backend,
+        profile: args.profile,
+    };
     let patience = Patience { seconds: args.work.seconds, cancel };
     let Some(found) = bench::bench_forward(&work.network, &case, &work.clips, &patience)? else {
         return Ok(Outcome::Interrupted);

@@ -19,7 +19,7 @@ const ROUNDING: f32 = 0.01;
 
 pub(crate) fn bench_step(args: &StepBenchArgs) -> anyhow::Result<Outcome> {
     let cancel = interrupt::watch()?;
-    let work = Work::new(&args.work)?;
+    let work = Work::new(&args.work, false)?;
     let (precision, kind) = match args.precision {
         StepPrecisionArg::F32 => (Precision::F32, ("f32", Number::F32)),
         StepPrecisionArg::Bf16 => (Precision::Bf16, ("bf16", Number::Bf16)),
@@ -29,6 +29,7 @@ pub(crate) fn bench_step(args: &StepBenchArgs) -> anyhow::Result<Outcome> {
         clips: bytes(&work)?,
         pixels: work.pixels.clone(),
         precision,
+        recompute: args.recompute,
         threads: work.threads.get(),
         device: Device::flex(),
     };

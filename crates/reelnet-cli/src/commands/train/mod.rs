@@ -32,6 +32,7 @@ pub(crate) fn train(args: &TrainArgs) -> anyhow::Result<Outcome> {
         resume: args.resume,
         threads,
         workers: count(args.workers),
+        recompute: args.recompute,
         device: args.device.open()?,
         cancel: interrupt::watch()?,
     };
