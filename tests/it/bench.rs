@@ -43,6 +43,7 @@ fn a_step_is_measured_and_moves_the_weights() {
     // Computed again on the way back, it is the same step.
     let again = measured(&sandbox, &[&words[..], &["--recompute"]].concat());
     assert_eq!(again["losses"], found["losses"]);
+    assert_eq!([&found, &again].map(|step| step["recompute"].as_bool()), [Some(false), Some(true)]);
 }
 
 #[test]

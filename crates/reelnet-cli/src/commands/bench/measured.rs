@@ -31,6 +31,9 @@ pub(super) struct Measured {
     peak_gflops: Option<f64>,
     peak_instructions: Option<&'static str>,
     share_of_peak: Option<f64>,
+    /// Of a step: whether what lies within a block was computed again on the way back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recompute: Option<bool>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     losses: Vec<f64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -66,6 +69,7 @@ impl Measured {
             peak_gflops,
             peak_instructions: machine.map(|machine| machine.instructions),
             share_of_peak: peak_gflops.map(|peak| gflops / peak),
+            recompute: None,
             losses: Vec::new(),
             operations: Vec::new(),
         }
@@ -75,8 +79,8 @@ impl Measured {
         Self { operations, ..self }
     }
 
-    pub(super) fn with_losses(self, losses: Vec<f64>) -> Self {
-        Self { losses, ..self }
+    pub(super) fn with_step(self, losses: Vec<f64>, recompute: bool) -> Self {
+        Self { losses, recompute: Some(recompute), ..self }
     }
 
     pub(super) fn print(&self, json: bool) -> anyhow::Result<()> {
@@ -93,9 +97,10 @@ impl Measured {
             }
             _ => format!("unknown: this processor has no multiply-add of {precision}"),
         };
+        let again = if self.recompute == Some(true) { ", blocks again on the way back" } else { "" };
         let rows = [
             ("network", format!("{network}, {batch} × {frames} × {size}²")),
-            ("computed by", format!("{backend}, {precision}, {threads} threads")),
+            ("computed by", format!("{backend}, {precision}, {threads} threads{again}")),
             ("best turn", format!("{:.4} s of {}", turns.best_seconds, turns.turns)),
             ("median turn", format!("{:.4} s", turns.median_seconds)),
             ("clips a second", format!("{:.2}", *batch as f64 / turns.best_seconds)),

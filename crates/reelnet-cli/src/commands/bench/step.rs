@@ -19,7 +19,7 @@ const ROUNDING: f32 = 0.01;
 
 pub(crate) fn bench_step(args: &StepBenchArgs) -> anyhow::Result<Outcome> {
     let cancel = interrupt::watch()?;
-    let work = Work::new(&args.work, false)?;
+    let work = Work::new(&args.work)?;
     let (precision, kind) = match args.precision {
         StepPrecisionArg::F32 => (Precision::F32, ("f32", Number::F32)),
         StepPrecisionArg::Bf16 => (Precision::Bf16, ("bf16", Number::Bf16)),
@@ -37,7 +37,8 @@ pub(crate) fn bench_step(args: &StepBenchArgs) -> anyhow::Result<Outcome> {
     let Some(found) = measure(case, &patience)? else { return Ok(Outcome::Interrupted) };
     let measured = Measured::new("step", &work, kind, "burn", (found.turns, found.macs));
     // Those of the warm-up: later ones depend on how many turns there were.
-    measured.with_losses(found.losses.into_iter().take(2).collect()).print(args.work.json)?;
+    let losses = found.losses.into_iter().take(2).collect();
+    measured.with_step(losses, args.recompute).print(args.work.json)?;
     Ok(Outcome::Done)
 }
 

@@ -7,9 +7,7 @@ use burn::tensor::Device;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reelnet_infer::bench::with_all_branches;
-use reelnet_infer::calibration::{self, CalibrationError};
-use reelnet_infer::engine::Bytes;
-use reelnet_infer::{Bundle, Manifest, Pixels};
+use reelnet_infer::{Bundle, Pixels};
 use reelnet_models::weights::StateDict;
 use reelnet_models::{Network, NetworkName};
 
@@ -30,13 +28,12 @@ pub(super) struct Work {
     /// Normalised, `[batch, 3, frames, height, width]`; every value is a byte's.
     pub(super) clips: Vec<f32>,
     pub(super) threads: NonZero<usize>,
-    /// How the bundle was calibrated, if that was asked for and it was.
-    pub(super) calibrated: Option<Bytes>,
+    /// Where the network is from, if its weights are no fresh ones.
+    pub(super) bundle: Option<Bundle>,
 }
 
 impl Work {
-    /// `bytes`: whether to look for how the bundle was calibrated.
-    pub(super) fn new(args: &WorkArgs, bytes: bool) -> anyhow::Result<Self> {
+    pub(super) fn new(args: &WorkArgs) -> anyhow::Result<Self> {
         let threads = NonZero::new(count(args.threads)).context("this machine has no core")?;
         share_cores(args.threads, 1);
         // burn's own operations compute in this pool.
@@ -44,7 +41,7 @@ impl Work {
             .num_threads(threads.get())
             .build_global()
             .context("cannot start the threads")?;
-        let Opened { name, network, mut pixels, frames, calibrated } = open(args, bytes)?;
+        let Opened { name, network, mut pixels, frames, bundle } = open(args)?;
         let frames = args.frames.map_or(frames, |frames| frames as usize);
         pixels.crop = args.size.unwrap_or(pixels.crop);
         let side = pixels.crop as usize;
@@ -54,7 +51,7 @@ impl Work {
             Some(path) => read(path, shape)?,
             None => made_up(shape, &pixels),
         };
-        Ok(Self { name, network, pixels, shape, clips, threads, calibrated })
+        Ok(Self { name, network, pixels, shape, clips, threads, bundle })
     }
 }
 
@@ -63,26 +60,21 @@ struct Opened {
     network: Network,
     pixels: Pixels,
     frames: usize,
-    calibrated: Option<Bytes>,
+    bundle: Option<Bundle>,
 }
 
-fn open(args: &WorkArgs, bytes: bool) -> anyhow::Result<Opened> {
+fn open(args: &WorkArgs) -> anyhow::Result<Opened> {
     let device = Device::flex();
     if let Some(model) = &args.model {
         let bundle = bundles::open(model, &device)?;
-        let calibrated = match bytes.then(|| calibration::read(&bundles::located(model), &bundle)) {
-            Some(Ok(calibrated)) => Some(calibrated),
-            None | Some(Err(CalibrationError::Missing { .. })) => None,
-            Some(Err(error)) => return Err(error.into()),
-        };
-        let Bundle { manifest, network, .. } = bundle;
-        let Manifest { name, pixels, clip, .. } = manifest;
-        return Ok(Opened { name, network, pixels, frames: clip.frames, calibrated });
+        let (name, network) = (bundle.manifest.name.clone(), bundle.network.clone());
+        let (pixels, frames) = (bundle.manifest.pixels.clone(), bundle.manifest.clip.frames);
+        return Ok(Opened { name, network, pixels, frames, bundle: Some(bundle) });
     }
     let name: NetworkName = args.network.as_deref().unwrap_or_default().parse()?;
     let network = with_all_branches(name.config().build(SEED, &device)?, SEED);
     let (pixels, frames) = (Pixels::of(&name), name.frames());
-    Ok(Opened { name: name.network().to_owned(), network, pixels, frames, calibrated: None })
+    Ok(Opened { name: name.network().to_owned(), network, pixels, frames, bundle: None })
 }
 
 fn read(path: &std::path::Path, [batch, frames, height, width]: [usize; 4]) -> anyhow::Result<Vec<f32>> {
