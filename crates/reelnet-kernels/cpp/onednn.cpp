@@ -278,9 +278,11 @@ extern "C" int reelnet_onednn_run(const ReelnetPlan *plan, void *source, void *w
     return guarded([&] {
         set_threads(plan->threads);
         if (plan->products) {
-            auto *products = static_cast<float *>(scratch);
+            // One channel on both sides lies in either order alike.
+            const bool reorders = plan->weights_reorder.needed;
+            auto *products = static_cast<float *>(reorders ? scratch : weights);
             plan->products->run(static_cast<const float *>(source), static_cast<const float *>(destination), products);
-            plan->weights_reorder.run(products, weights);
+            if (reorders) plan->weights_reorder.run(products, weights);
             stream().wait();
             return;
         }

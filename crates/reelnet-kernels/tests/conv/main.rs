@@ -206,3 +206,12 @@ fn convolutions_of_the_networks_are_their_definition() {
         }
     }
 }
+
+/// Its weights lie in the order of the matrix products already.
+#[test]
+fn a_temporal_kernel_of_one_channel_has_gradients() {
+    let padding = [(1, 1), (0, 0), (0, 0)];
+    let window = Window { kernel: [3, 1, 1], stride: [1; 3], dilation: [1; 3], padding };
+    let problem = Problem { features: [2, 4, 3, 2, 1], channels_out: 1, groups: 1, window };
+    holds(&problem, false, Numbers::Float, 7, &Device::flex().autodiff()).unwrap_or_else(|error| panic!("{error}"));
+}
